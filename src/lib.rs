@@ -1,0 +1,3 @@
+//! toolgate: an MCP gateway.
+pub mod json;
+pub mod policy;

@@ -1,0 +1,2 @@
+//! Starts toolgate.
+fn main() {}

@@ -1,0 +1,106 @@
+//! What `decide` says of a call.
+//!
+//! A denial is a value, not an error. It never holds an argument's value: it ends up in replies and in the journal.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::limit::{Charge, Full};
+
+/// The verdict on one tool call.
+#[derive(Debug)]
+pub enum Decision<'p> {
+    /// The call may run if all its charges can be taken.
+    Allow(Permit<'p>),
+    /// The call waits for a person.
+    Hold(Held<'p>),
+    /// The call does not run.
+    Deny(Denial<'p>),
+}
+
+/// What a call takes from which limits; the only way to `Counters::charge`. Only this room makes one.
+#[derive(Debug)]
+pub struct Permit<'p> {
+    charges: SmallVec<[Charge<'p>; 4]>,
+}
+
+impl<'p> Permit<'p> {
+    pub(super) fn new(charges: SmallVec<[Charge<'p>; 4]>) -> Permit<'p> {
+        Permit { charges }
+    }
+
+    /// What the call takes, in the order of the document.
+    pub fn charges(&self) -> &[Charge<'p>] {
+        &self.charges
+    }
+}
+
+/// A call that a person must release. Until approvals exist nothing turns it into a [`Permit`].
+#[derive(Debug)]
+pub struct Held<'p> {
+    /// The rule that held it.
+    pub rule: &'p Rule,
+}
+
+/// Which rule spoke, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// The rule id, such as `/tools/create_charge/deny_if/args.amount-gt`.
+    pub id: Box<str>,
+    /// The JSON Pointer (RFC 6901) of the entry in its document.
+    pub pointer: Box<str>,
+    /// The author's words to the agent, if there are any.
+    pub on_deny: Option<Box<str>>,
+    /// The rule in words, such as `args.amount must be at most 10000`.
+    pub words: Box<str>,
+}
+
+/// Why a call does not run.
+#[derive(Debug)]
+pub enum Denial<'p> {
+    /// The tool is not there for this grant. The agent gets one answer whatever the reason.
+    Unavailable(Unavailable),
+    /// A `require` that does not hold or a `deny_if` that does.
+    Rule(&'p Rule),
+    /// A rule that cannot be judged, because an argument has the wrong shape.
+    Argument {
+        /// The rule that could not be judged.
+        rule: &'p Rule,
+        /// What the argument must be, such as `args.amount must be a number`.
+        words: Cow<'p, str>,
+    },
+    /// A limit of the policy has no room.
+    LimitReached(Full<'p>),
+    /// The grant's guard against runaway agents has no room; not part of the policy.
+    Guard {
+        /// How long until it has.
+        retry_after: Duration,
+    },
+}
+
+/// Why a tool is not there. For the journal only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unavailable {
+    /// The grant has no policy for this server.
+    NoPolicy,
+    /// `hide` names it.
+    Hidden,
+    /// `default` is `deny`, and no entry of `tools` matches.
+    Default,
+    /// The server does not list it.
+    Unknown,
+}
+
+impl Unavailable {
+    /// What the journal has in place of a rule id.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Unavailable::NoPolicy => "(no policy)",
+            Unavailable::Hidden => "(hidden)",
+            Unavailable::Default => "(default deny)",
+            Unavailable::Unknown => "(unknown tool)",
+        }
+    }
+}
