@@ -1,0 +1,13 @@
+//! Tells what happened: two lines a call in a journal that is also the write-ahead log of the counters.
+//!
+//! It never holds back a call that was refused, and never lets one go that it could not write down. It keeps no
+//! argument's value and no token.
+
+mod journal;
+mod line;
+mod replay;
+mod segment;
+
+pub use journal::{Journal, JournalError, JournalWriter, NotRecorded, Progress, Recorded};
+pub use line::{Entry, OutcomeLine};
+pub use replay::{ReplayError, Replayed, TAIL_MAX, compact, replay, tail};
