@@ -9,8 +9,8 @@ use super::terminal::CliError;
 use crate::catalogue::Catalogue;
 use crate::clock::{Anchor, Clock};
 use crate::counters::{COUNTERS_MAX, Counters};
-use crate::record::{self, Position};
-use crate::store::{DataLock, Store};
+use crate::record;
+use crate::store::{DataLock, Position, Store};
 
 /// What outlives a run.
 #[derive(Debug)]

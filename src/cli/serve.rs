@@ -23,6 +23,7 @@ use crate::gateway::{Listeners, Load, Materials, Reloader, Shared, Snapshot, Sta
 use crate::grants::Token;
 use crate::record::{self, Metrics};
 use crate::sessions::{SESSIONS_MAX, Sessions};
+use crate::store::Position;
 
 /// How often samples are moved into buckets, idle counters are let go and the journal's tail is looked at.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -157,7 +158,7 @@ fn sources(shared: &Arc<Shared>, is_ready: &Arc<AtomicBool>) -> Arc<admin::Sourc
 async fn upkeep(
     shared: Arc<Shared>,
     journal: std::path::PathBuf,
-    (progress, mut kept): (Vec<record::Progress>, Vec<record::Position>),
+    (progress, mut kept): (Vec<record::Progress>, Vec<Position>),
 ) {
     loop {
         tokio::time::sleep(UPKEEP).await;

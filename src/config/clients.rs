@@ -49,10 +49,10 @@ pub(super) fn read(path: &Path, text: &str, policy: Option<&Path>) -> Result<Con
         return Err(ConfigError::one(mistake.remedy("add --policy FILE: it then holds for every server of the file")));
     };
     let mut mistakes = Vec::new();
-    let mut servers = BTreeMap::new();
+    let mut servers: BTreeMap<Box<str>, Arc<ServerSpec>> = BTreeMap::new();
     for (name, server) in file.servers.into_iter().filter(|(_, server)| !server.disabled) {
         match spec(&name, server) {
-            Ok(spec) => drop(servers.insert(Box::from(name), Arc::new(spec))),
+            Ok(spec) => drop(servers.insert(name.into(), Arc::new(spec))),
             Err(why) => mistakes.push(ConfigMistake::about(path, format!("server {name:?}: {why}"))),
         }
     }

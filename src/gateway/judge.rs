@@ -8,6 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use memchr::memmem;
+use smallvec::SmallVec;
+use uuid::Uuid;
 
 use super::Shared;
 use super::reply::Refusal;
@@ -15,10 +17,10 @@ use crate::grants::{Grant, Seat, Token};
 use crate::json::{Document, Duplicates, Reader};
 use crate::mcp::{self, Envelope, Message, Method, ModernHeaders, ToolsCall};
 use crate::policy::{Call, Decision, Denial, Facts, Held};
-use crate::record::{Entry, Journal, Recording, RequestId};
+use crate::record::{Entry, Journal, Recording};
 
 /// What judging needs and keeps from one message to the next. One for each worker.
-pub struct Judge {
+pub(super) struct Judge {
     shared: Arc<Shared>,
     journal: Journal,
     reader: RefCell<Reader>,
@@ -32,22 +34,22 @@ impl std::fmt::Debug for Judge {
 
 /// A message as it came, and who sent it to which server.
 #[derive(Debug, Clone, Copy)]
-pub struct Sent<'a> {
+pub(super) struct Sent<'a> {
     /// Who sent it.
-    pub grant: &'a Grant,
+    pub(super) grant: &'a Grant,
     /// To which server.
-    pub server: &'a str,
+    pub(super) server: &'a str,
     /// The token that was presented, if one was: it must not be in the body.
-    pub token: Option<&'a Token>,
-    /// What the request's headers say about the body.
-    pub headers: Result<ModernHeaders<'a>, &'static str>,
+    pub(super) token: Option<&'a Token>,
+    /// What the request's headers say about the body, or the name of one that cannot be read; nothing over stdio.
+    pub(super) headers: Option<Result<ModernHeaders<'a>, &'static str>>,
     /// The body.
-    pub body: &'a [u8],
+    pub(super) body: &'a [u8],
 }
 
 /// A message that was read.
 #[derive(Debug)]
-pub enum Judged<'p> {
+pub(super) enum Judged<'p> {
     /// A tool call, and what was decided.
     Call(JudgedCall<'p>),
     /// Anything else.
@@ -56,18 +58,18 @@ pub enum Judged<'p> {
 
 /// A tool call that was judged.
 #[derive(Debug)]
-pub struct JudgedCall<'p> {
+pub(super) struct JudgedCall<'p> {
     /// Where its parts stand in the body.
-    pub envelope: Envelope,
+    pub(super) envelope: Envelope,
     /// What journal, log and denial call it.
-    pub request_id: RequestId,
+    pub(super) request_id: Uuid,
     /// What was decided.
-    pub verdict: Verdict<'p>,
+    pub(super) verdict: Verdict<'p>,
 }
 
 /// What was decided, with all charges taken or none.
 #[derive(Debug)]
-pub enum Verdict<'p> {
+pub(super) enum Verdict<'p> {
     /// It may run once its decision is recorded.
     Admitted(Recording<'p>),
     /// It does not run; the tool's name is for the reply.
@@ -78,12 +80,12 @@ pub enum Verdict<'p> {
 
 impl Judge {
     /// A judge that writes its decisions to this journal.
-    pub fn new(shared: Arc<Shared>, journal: Journal) -> Judge {
+    pub(super) fn new(shared: Arc<Shared>, journal: Journal) -> Judge {
         Judge { shared, journal, reader: RefCell::new(Reader::new(Duplicates::Refused)) }
     }
 
     /// Reads a message and, if it is a tool call, decides and charges it. `seat` is the grant's at that server.
-    pub fn judge<'p>(&self, seat: &'p Seat, sent: Sent<'_>) -> Result<Judged<'p>, Refusal> {
+    pub(super) fn judge<'p>(&self, seat: &'p Seat, sent: Sent<'_>) -> Result<Judged<'p>, Refusal> {
         let mut reader = self.reader.borrow_mut();
         let judged = catch_unwind(AssertUnwindSafe(|| {
             let document = reader.read(sent.body).map_err(Refusal::Json)?;
@@ -109,10 +111,11 @@ impl Judge {
         };
         let message = mcp::parse(document).map_err(invalid)?;
         let envelope = &message.envelope;
-        let headers = sent.headers.map_err(mcp::HeaderMismatch::Differs);
-        headers
-            .and_then(|headers| headers.check(&message).map(|()| headers))
-            .map_err(|mismatch| Refusal::Headers(mismatch, raw(&envelope.id)))?;
+        if let Some(headers) = sent.headers {
+            let headers = headers.map_err(mcp::HeaderMismatch::Differs);
+            let fit = headers.and_then(|headers| headers.check(&message));
+            fit.map_err(|mismatch| Refusal::Headers(mismatch, raw(&envelope.id)))?;
+        }
         if sent.token.is_some_and(|token| holds(document, token)) {
             return Err(Refusal::TokenInside);
         }
@@ -131,13 +134,15 @@ impl Judge {
     fn decide<'p>(&self, seat: &'p Seat, sent: &Sent<'_>, call: ToolsCall<'_>, message: Message<'_>) -> JudgedCall<'p> {
         let facts = Facts { listing: self.shared.catalogue.listing(sent.server, call.tool) };
         let now = self.shared.clock.now();
-        let request_id = RequestId::new();
+        let request_id = Uuid::now_v7();
+        let keys = call.arguments.into_iter().flat_map(|arguments| arguments.members());
+        let keys: SmallVec<[&str; 16]> = keys.filter_map(|(key, _)| key.as_str()).collect();
         let entry = Entry {
             request_id,
             grant: &sent.grant.id,
             server: sent.server,
             tool: call.tool,
-            arguments: call.arguments,
+            keys: &keys,
             policy: seat.policy.hash(),
         };
         let decision = seat.policy.decide(&Call { tool: call.tool, arguments: call.arguments }, &facts);

@@ -18,6 +18,7 @@ mod snapshot;
 mod tools_call;
 mod tools_list;
 mod worker;
+mod wrap;
 
 use std::sync::Arc;
 
@@ -30,12 +31,11 @@ use crate::counters::Counters;
 use crate::record::Metrics;
 use crate::store::Store;
 
-pub use judge::{Judge, Judged, JudgedCall, Sent, Verdict};
 pub use listener::{ListenError, Listeners};
 pub use reload::{Load, Reloader, Start, watch};
-pub use reply::{Refusal, denied_message, undecidable_message, waiting_message};
-pub use snapshot::{Materials, Server, Snapshot};
+pub use snapshot::{Materials, Snapshot};
 pub use worker::{WorkerError, Workers};
+pub use wrap::{Streams, Wrap};
 
 /// What all workers of a gateway share.
 #[derive(Debug)]

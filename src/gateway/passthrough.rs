@@ -11,6 +11,7 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 use memchr::memmem;
+use uuid::Uuid;
 
 use super::body::{Body, Quiet, Stream};
 use super::reply;
@@ -19,7 +20,6 @@ use super::tools_list::{self, EventFilter, ListScan};
 use super::worker::{CallRecord, Worker};
 use crate::grants::Token;
 use crate::mcp::{Envelope, Method};
-use crate::record::RequestId;
 use crate::upstream::{Outgoing, ReplyBody};
 
 /// What an agent sent for the gateway, or for a server that is not behind it. `Accept-Encoding` is taken out because
@@ -68,7 +68,7 @@ pub(super) async fn pass(
             None => stream(worker, reply, None),
         },
         Err(error) => {
-            let request_id = RequestId::new().to_string();
+            let request_id = Uuid::now_v7().to_string();
             server.metrics.upstream_error(error.label());
             tracing::warn!(request_id, server = &*server.spec.name, error = chain(&error), "upstream failed");
             reply::upstream_failed(id.as_deref(), &error, &request_id)

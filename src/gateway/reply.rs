@@ -24,7 +24,7 @@ const PARSE_ERROR: i64 = -32700;
 
 /// A request that got no further than the door: no policy was asked and nothing was forwarded.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub(super) enum Refusal {
     #[error("this request cannot be read the same way by everyone: {0}")]
     Framing(&'static str),
     #[error("this host is not served here; add it to `hosts` in the configuration")]
@@ -65,7 +65,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// A label for metrics, from a closed list.
-    pub fn label(&self) -> &'static str {
+    pub(super) fn label(&self) -> &'static str {
         match self {
             Refusal::Framing(_) => "framing",
             Refusal::Misdirected => "host",
@@ -129,7 +129,7 @@ impl Refusal {
     }
 
     /// The JSON-RPC error.
-    pub fn message(&self) -> Vec<u8> {
+    pub(super) fn message(&self) -> Vec<u8> {
         mcp::error(self.id(), self.code(), &self.to_string(), None)
     }
 
@@ -163,7 +163,7 @@ pub(super) fn denied(id: &str, tool: &str, denial: &Denial<'_>, request_id: &str
 }
 
 /// The same as a message without HTTP around it.
-pub fn denied_message(id: &str, tool: &str, denial: &Denial<'_>, request_id: &str) -> Vec<u8> {
+pub(super) fn denied_message(id: &str, tool: &str, denial: &Denial<'_>, request_id: &str) -> Vec<u8> {
     let mut facts = json!({ "kind": denial.kind(), "request_id": request_id });
     if let Some(rule) = denial.rule() {
         facts["rule"] = rule.into();
@@ -192,7 +192,7 @@ pub(super) fn waiting(id: &str, tool: &str, held: &Held<'_>, request_id: &str) -
 }
 
 /// The same as a message without HTTP around it.
-pub fn waiting_message(id: &str, tool: &str, held: &Held<'_>, request_id: &str) -> Vec<u8> {
+pub(super) fn waiting_message(id: &str, tool: &str, held: &Held<'_>, request_id: &str) -> Vec<u8> {
     let facts = json!({ "kind": "approval", "rule": held.rule.id, "request_id": request_id });
     mcp::denied_result(id, &format!("[APPROVAL REQUIRED] {}", held.sentence(tool)), facts)
 }
@@ -203,7 +203,7 @@ pub(super) fn undecidable(id: &str, request_id: &str) -> Response<Body> {
 }
 
 /// The same as a message without HTTP around it.
-pub fn undecidable_message(id: &str, request_id: &str) -> Vec<u8> {
+pub(super) fn undecidable_message(id: &str, request_id: &str) -> Vec<u8> {
     let what = "the gateway could not record its decision, so the call was not run; the operator's log has this request id";
     mcp::error(Some(id), UNDECIDABLE, what, Some(json!({ "request_id": request_id })))
 }

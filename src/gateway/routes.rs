@@ -56,7 +56,7 @@ async fn post(worker: &Rc<Worker>, entry: Entry, headers: HeaderMap, body: Bytes
     let server = entry.server.clone();
     let seat = grant.seat(&server.spec.name).ok_or(Refusal::NotCovered)?;
     let modern = modern_headers(&headers);
-    let sent = Sent { grant: &grant, server: &server.spec.name, token: Some(&entry.token), headers: modern, body: &body };
+    let sent = Sent { grant: &grant, server: &server.spec.name, token: Some(&entry.token), headers: Some(modern), body: &body };
     let judged = worker.judge.judge(seat, sent)?;
     let request = leaving(worker, entry, headers, body.clone());
     Ok(match judged {

@@ -10,7 +10,7 @@ use crate::config::{Config, Settings};
 use crate::counters::Counters;
 use crate::grants::{Counting, Grants};
 use crate::record::{Metrics, ServerMetrics};
-use crate::store::GrantRow;
+use crate::store::KeptGrant;
 use crate::sessions::Sessions;
 use crate::upstream::{self, ForwardError, ServerFlaw, ServerSpec};
 
@@ -26,7 +26,7 @@ pub struct Snapshot {
 
 /// One server, and what is measured of it.
 #[derive(Debug)]
-pub struct Server {
+pub(super) struct Server {
     pub(super) spec: Arc<ServerSpec>,
     pub(super) upstream: upstream::Server,
     pub(super) metrics: ServerMetrics,
@@ -36,7 +36,7 @@ pub struct Server {
 #[derive(Debug, Clone, Copy)]
 pub struct Materials<'a> {
     /// The store's grants.
-    pub rows: &'a [GrantRow],
+    pub rows: &'a [KeptGrant],
     /// The counters, which outlive every snapshot.
     pub counters: &'a Counters,
     /// Where figures go.

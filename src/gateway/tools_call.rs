@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
@@ -64,10 +65,10 @@ pub(super) async fn tools_call(worker: &Rc<Worker>, request: Request, call: Judg
             server.metrics.upstream_error(error.label());
             tracing::warn!(request_id, server = &*server.spec.name, error = passthrough::chain(&error), "upstream failed");
             if error.was_sent() {
-                record.settle(OutcomeLine { label: error.label(), ..OutcomeLine::default() });
+                record.settle(OutcomeLine { upstream: error.label(), latency: Duration::ZERO, refund: None });
             } else {
                 let taken = recorded.into_taken();
-                record.settle(OutcomeLine { label: error.label(), refund: Some(&taken), ..OutcomeLine::default() });
+                record.settle(OutcomeLine { upstream: error.label(), latency: Duration::ZERO, refund: Some(&taken) });
                 worker.shared.counters.refund(taken);
                 server.metrics.refunds.increment(1);
             }
@@ -86,7 +87,7 @@ async fn forward<'p>(worker: &Rc<Worker>, request: Request, call: JudgedCall<'p>
     let recorded = match recording.await {
         Ok(recorded) => recorded,
         Err(not_recorded) => {
-            worker.shared.counters.refund(not_recorded.into_taken());
+            worker.shared.counters.refund(not_recorded.taken);
             return Outcome::Undecidable;
         }
     };

@@ -2,6 +2,7 @@
 //!
 //! A list that cannot be read is refused; it is never passed on unfiltered, on whatever stream it comes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -43,7 +44,7 @@ impl std::fmt::Debug for ListScan {
 }
 
 /// What is to be done with a message.
-enum Scanned {
+pub(super) enum Scanned {
     Passes,
     Filtered(Vec<u8>),
     Unreadable,
@@ -52,6 +53,15 @@ enum Scanned {
 impl ListScan {
     pub(super) fn new(shared: Arc<Shared>, grant: Arc<Grant>, server: Arc<Server>, is_first_page: bool) -> ListScan {
         ListScan { shared, grant, server, is_first_page, reader: Reader::new(Duplicates::Refused) }
+    }
+
+    /// Scans a message of a stdio server; tells the raw id of a reply too.
+    pub(super) fn scan_reply(&mut self, line: &[u8]) -> (Scanned, Option<Range<usize>>) {
+        let id = self.reader.read(line).ok().and_then(|document| {
+            let root = document.root();
+            root.member("id").filter(|_| root.member("method").is_none()).map(|id| id.span())
+        });
+        (self.scan(line, false), id)
     }
 
     fn scan(&mut self, message: &[u8], must_be_list: bool) -> Scanned {

@@ -9,15 +9,17 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use http::StatusCode;
+use uuid::Uuid;
 
 use super::judge::Judge;
 use super::listener::{self, Listeners};
 use super::Shared;
 use super::snapshot::Server;
 use crate::clock::Timestamp;
-use crate::record::{Journal, JournalError, OutcomeLine, RequestId};
+use crate::record::{Journal, JournalError, OutcomeLine, Progress};
 use crate::upstream::Upstream;
 
 /// What the requests of one thread share.
@@ -53,6 +55,7 @@ impl Worker {
 #[derive(Debug)]
 pub struct Workers {
     threads: Vec<thread::JoinHandle<()>>,
+    progress: Vec<Progress>,
 }
 
 /// A worker that could not begin.
@@ -70,15 +73,21 @@ impl Workers {
     /// Starts one thread for each socket, and returns when all have opened their journals.
     pub fn start(shared: &Arc<Shared>, listeners: Listeners, journal: &Path) -> Result<Workers, WorkerError> {
         let open = Arc::new(AtomicUsize::new(0));
-        let mut threads = Vec::new();
+        let (mut threads, mut progress) = (Vec::new(), Vec::new());
         for (index, socket) in listeners.sockets.into_iter().enumerate() {
             let (started, starts) = mpsc::channel();
             let seat = Bench { shared: shared.clone(), journal: journal.to_owned(), index, open: open.clone() };
             let thread = thread::Builder::new().name(format!("worker-{index}"));
             threads.push(thread.spawn(move || seat.work(socket, &started)).map_err(WorkerError::Start)?);
-            starts.recv().map_err(|_| WorkerError::Start(std::io::ErrorKind::BrokenPipe.into()))??;
+            let started = starts.recv().map_err(|_| WorkerError::Start(std::io::ErrorKind::BrokenPipe.into()))?;
+            progress.push(started?);
         }
-        Ok(Workers { threads })
+        Ok(Workers { threads, progress })
+    }
+
+    /// How far each worker's journal has got.
+    pub fn progress(&self) -> Vec<Progress> {
+        self.progress.clone()
     }
 
     /// Waits until all have ended, which they do when the gateway drains.
@@ -100,7 +109,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn work(self, socket: std::net::TcpListener, started: &mpsc::Sender<Result<(), WorkerError>>) {
+    fn work(self, socket: std::net::TcpListener, started: &mpsc::Sender<Result<Progress, WorkerError>>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         // The starter may have given up on an earlier worker; then there is nobody to tell.
         let tell = |result| drop(started.send(result));
@@ -108,24 +117,27 @@ impl Bench {
             Ok(runtime) => runtime,
             Err(error) => return tell(Err(WorkerError::Start(error))),
         };
-        let (journal, writer) = match Journal::open(&self.journal, self.index, self.shared.clock.clone()) {
+        let (journal, writer) = match Journal::open(&self.journal, self.index as u32, self.shared.clock.clone()) {
             Ok(opened) => opened,
             Err(error) => return tell(Err(WorkerError::Journal(error))),
         };
-        tell(Ok(()));
+        tell(Ok(journal.progress()));
         tokio::task::LocalSet::new().block_on(&runtime, async move {
             let writing = tokio::task::spawn_local(writer.run());
             let worker = Worker::new(self.shared, journal.clone());
             if let Err(error) = listener::run(worker, socket, self.open).await {
                 tracing::error!(%error, "a listener failed");
             }
-            journal.flushed().await;
-            drop(journal);
-            // The writer ends when the last journal handle is gone; a reply's body may outlive its connection by a turn.
-            drop(tokio::time::timeout(std::time::Duration::from_secs(1), writing).await);
+            journal.close();
+            if writing.await.is_err() {
+                tracing::error!("the journal's writer panicked");
+            }
         });
     }
 }
+
+/// The outcome of a reply that came to its end; the journal then has its status instead.
+const ANSWERED: &str = "answered";
 
 /// A call that was forwarded and whose outcome is not yet written. Dropping it writes one: whoever leaves early, a
 /// client, an upstream or the gateway's own end, leaves a line behind.
@@ -133,7 +145,7 @@ impl Bench {
 pub(super) struct CallRecord {
     worker: Rc<Worker>,
     server: Arc<Server>,
-    request_id: RequestId,
+    request_id: Uuid,
     started: Timestamp,
     status: Option<StatusCode>,
     label: &'static str,
@@ -141,7 +153,7 @@ pub(super) struct CallRecord {
 }
 
 impl CallRecord {
-    pub(super) fn new(worker: Rc<Worker>, server: Arc<Server>, request_id: RequestId) -> CallRecord {
+    pub(super) fn new(worker: Rc<Worker>, server: Arc<Server>, request_id: Uuid) -> CallRecord {
         server.metrics.in_flight.increment(1.0);
         let started = worker.shared.clock.now();
         CallRecord { worker, server, request_id, started, status: None, label: "abandoned", is_settled: false }
@@ -154,7 +166,7 @@ impl CallRecord {
 
     /// The reply has come to its end.
     pub(super) fn ended(&mut self) {
-        self.label = "answered";
+        self.label = ANSWERED;
     }
 
     /// The reply broke off.
@@ -179,8 +191,9 @@ impl Drop for CallRecord {
     fn drop(&mut self) {
         self.server.metrics.in_flight.decrement(1.0);
         if !self.is_settled {
-            let status = self.status.map(|status| status.as_u16());
-            self.write(OutcomeLine { label: self.label, status, ..OutcomeLine::default() });
+            let status = self.status.filter(|_| self.label == ANSWERED);
+            let upstream = status.as_ref().map_or(self.label, StatusCode::as_str);
+            self.write(OutcomeLine { upstream, latency: Duration::ZERO, refund: None });
         }
     }
 }

@@ -18,7 +18,6 @@ use super::tools_list::{ListScan, Scanned};
 use super::worker::{CallRecord, Worker};
 use super::Shared;
 use crate::grants::Grant;
-use crate::mcp::{Envelope, Method};
 use crate::record::{Journal, OutcomeLine};
 use crate::upstream::child::{Child, ChildEvent, SendError};
 
@@ -110,19 +109,12 @@ impl Wrap {
         let sent = Sent { grant: &grant, server: &self.server.spec.name, token: None, headers: None, body: &line };
         match worker.judge.judge(seat, sent) {
             Err(refusal) => Judgment::Reply(refusal.message().into()),
-            Ok(Judged::Message(envelope)) => {
+            Ok(Judged::Message(_)) => {
                 self.server.metrics.passed.increment(1);
                 Judgment::Forward(line)
-                    .unless(envelope.method == Method::Cancelled && self.is_forgotten(&line, &envelope))
             }
             Ok(Judged::Call(call)) => self.called(line, call).await,
         }
-    }
-
-    /// A cancellation of a call that is not under way has nobody to go to; servers differ in what they make of it.
-    fn is_forgotten(&self, line: &Bytes, envelope: &Envelope) -> bool {
-        let id = envelope.cancels.clone().map(|id| &line[id]);
-        id.is_none_or(|id| id.is_empty())
     }
 
     async fn called(&mut self, line: Bytes, call: JudgedCall<'_>) -> Judgment {
@@ -170,12 +162,6 @@ impl Wrap {
 enum Judgment {
     Forward(Bytes),
     Reply(Bytes),
-}
-
-impl Judgment {
-    fn unless(self, is_dropped: bool) -> Judgment {
-        if is_dropped { Judgment::Reply(Bytes::new()) } else { self }
-    }
 }
 
 fn too_long(max: usize) -> Bytes {

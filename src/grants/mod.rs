@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::counters::{Account, Counters, Guard, GuardSettings};
+use crate::counters::{Account, Counters, Guard, GuardSettings, Holder};
 use crate::policy::Policy;
-use crate::store::GrantRow;
+use crate::store::KeptGrant;
 
 pub use token::{Token, TokenHash};
 
@@ -86,18 +86,19 @@ pub type Covers = BTreeMap<Box<str>, Arc<Policy>>;
 impl Grants {
     /// The grants of `rows` that are not revoked and whose name the configuration knows. Guards of `before` are kept,
     /// so that a reload gives nobody a fresh burst.
-    pub fn build(rows: &[GrantRow], kinds: &BTreeMap<Box<str>, Covers>, counting: Counting<'_>) -> Grants {
-        let live = rows.iter().filter(|row| !row.is_revoked());
+    pub fn build(rows: &[KeptGrant], kinds: &BTreeMap<Box<str>, Covers>, counting: Counting<'_>) -> Grants {
+        let live = rows.iter().filter(|row| row.revoked_at.is_none());
         let by_hash = live.filter_map(|row| {
             let covers = kinds.get(&*row.name)?;
             let hash = TokenHash(row.token_hash);
             let guard = counting.guard(&hash);
             let seat = |(server, policy): (&Box<str>, &Arc<Policy>)| {
-                let account = counting.counters.account(&row.id, server, policy.limits(), guard.clone());
+                let holder = Holder { grant: &row.id, server };
+                let account = counting.counters.account(holder, policy.limits(), guard.clone());
                 (server.clone(), Seat { policy: policy.clone(), account })
             };
             let seats = covers.iter().map(seat).collect();
-            Some((hash, Arc::new(Grant { id: row.id.as_str().into(), name: row.name.as_str().into(), guard, seats })))
+            Some((hash, Arc::new(Grant { id: (&*row.id).into(), name: row.name.clone(), guard, seats })))
         });
         Grants { by_hash: by_hash.collect() }
     }
@@ -129,6 +130,12 @@ impl Grants {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.by_hash.is_empty()
+    }
+
+    /// The grant, where there is just one.
+    pub fn only(&self) -> Option<Arc<Grant>> {
+        let mut grants = self.by_hash.values();
+        grants.next().filter(|_| grants.next().is_none()).cloned()
     }
 
     /// Whether some grant has this name.
