@@ -43,8 +43,16 @@ pub async fn serve(listener: TcpListener, sources: Arc<Sources>) -> std::io::Res
 }
 
 async fn metrics(State(sources): State<Arc<Sources>>) -> impl IntoResponse {
-    let text = sources.metrics.render(sources.counters.len(), (sources.grants)());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+    let text = sources
+        .metrics
+        .render(sources.counters.len(), (sources.grants)());
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
 }
 
 async fn readiness(State(sources): State<Arc<Sources>>) -> impl IntoResponse {

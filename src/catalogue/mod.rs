@@ -38,9 +38,18 @@ pub struct Page {
 impl Catalogue {
     /// A catalogue that knows what an earlier run saw: server and the tools of its complete list.
     pub fn restored(lists: impl IntoIterator<Item = (Box<str>, Vec<Box<str>>)>) -> Catalogue {
-        let offer = |tools: Vec<_>| Offer { tools: tools.into_iter().collect(), has_first_page: true, has_last_page: true };
-        let servers = lists.into_iter().map(|(server, tools)| (server, offer(tools))).collect();
-        Catalogue { servers: RwLock::new(servers) }
+        let offer = |tools: Vec<_>| Offer {
+            tools: tools.into_iter().collect(),
+            has_first_page: true,
+            has_last_page: true,
+        };
+        let servers = lists
+            .into_iter()
+            .map(|(server, tools)| (server, offer(tools)))
+            .collect();
+        Catalogue {
+            servers: RwLock::new(servers),
+        }
     }
 
     /// Takes note of one page of a server's list. Returns all names if the list is complete and this page changed it:
@@ -52,7 +61,13 @@ impl Catalogue {
         offer.has_first_page |= page.is_first;
         offer.has_last_page |= page.is_last;
         let room = NAMES_MAX.saturating_sub(offer.tools.len());
-        offer.tools.extend(tools.iter().filter(|tool| !before.tools.contains(*tool)).take(room).cloned());
+        offer.tools.extend(
+            tools
+                .iter()
+                .filter(|tool| !before.tools.contains(*tool))
+                .take(room)
+                .cloned(),
+        );
         (offer.is_complete() && *offer != before).then(|| offer.tools.iter().cloned().collect())
     }
 
@@ -60,7 +75,9 @@ impl Catalogue {
     pub fn listing(&self, server: &str, tool: &str) -> Listing {
         match self.servers.read().get(server) {
             Some(offer) if offer.tools.contains(tool) => Listing::Listed,
-            Some(offer) if offer.is_complete() && offer.tools.len() < NAMES_MAX => Listing::NotListed,
+            Some(offer) if offer.is_complete() && offer.tools.len() < NAMES_MAX => {
+                Listing::NotListed
+            }
             _ => Listing::Unknown,
         }
     }
@@ -83,23 +100,43 @@ mod tests {
     #[test]
     fn a_tool_is_unknown_only_when_the_whole_list_was_seen() {
         let catalogue = Catalogue::default();
-        let first = Page { is_first: true, is_last: false };
-        let last = Page { is_first: false, is_last: true };
+        let first = Page {
+            is_first: true,
+            is_last: false,
+        };
+        let last = Page {
+            is_first: false,
+            is_last: true,
+        };
         assert_eq!(catalogue.listing("s", "a"), Listing::Unknown);
         assert_eq!(catalogue.saw("s", &names(&["a"]), first), None);
         assert_eq!(catalogue.listing("s", "b"), Listing::Unknown);
-        assert_eq!(catalogue.saw("s", &names(&["b"]), last), Some(names(&["a", "b"])));
+        assert_eq!(
+            catalogue.saw("s", &names(&["b"]), last),
+            Some(names(&["a", "b"]))
+        );
         assert_eq!(catalogue.listing("s", "b"), Listing::Listed);
         assert_eq!(catalogue.listing("s", "c"), Listing::NotListed);
         assert_eq!(catalogue.listing("other", "c"), Listing::Unknown);
-        assert_eq!(catalogue.saw("s", &names(&["b"]), last), None, "nothing new");
+        assert_eq!(
+            catalogue.saw("s", &names(&["b"]), last),
+            None,
+            "nothing new"
+        );
     }
 
     #[test]
     fn a_server_with_more_tools_than_are_kept_has_none_refused() {
         let catalogue = Catalogue::default();
         let many: Vec<Box<str>> = (0..NAMES_MAX + 1).map(|at| at.to_string().into()).collect();
-        catalogue.saw("s", &many, Page { is_first: true, is_last: true });
+        catalogue.saw(
+            "s",
+            &many,
+            Page {
+                is_first: true,
+                is_last: true,
+            },
+        );
         assert_eq!(catalogue.listing("s", "another"), Listing::Unknown);
     }
 

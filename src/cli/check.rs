@@ -12,10 +12,19 @@ use crate::policy::Policy;
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let mut valid = true;
     for file in &args.files {
-        let source = std::fs::read(file)
-            .map_err(|error| CliError::unusable(format!("{}: cannot read this policy: {error}", file.display())))?;
+        let source = std::fs::read(file).map_err(|error| {
+            CliError::unusable(format!(
+                "{}: cannot read this policy: {error}",
+                file.display()
+            ))
+        })?;
         match Policy::compile(&source) {
-            Ok(policy) => println!("{}: valid ({} limits, hash {})", file.display(), policy.limits().len(), policy.hash()),
+            Ok(policy) => println!(
+                "{}: valid ({} limits, hash {})",
+                file.display(),
+                policy.limits().len(),
+                policy.hash()
+            ),
             Err(mistakes) => {
                 valid = false;
                 for mistake in &mistakes {
@@ -24,5 +33,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
             }
         }
     }
-    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if valid {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }

@@ -9,12 +9,42 @@ use serde_json::{Value, json};
 
 /// Name, description, whether it only reads, and its one argument.
 const TOOLS: &[(&str, &str, bool, &str)] = &[
-    ("list_datastores", "List the medical imaging data stores of this account.", true, "status"),
-    ("get_import_job", "Get the state of one import job.", true, "job_id"),
-    ("create_datastore", "Create a data store.", false, "datastore_name"),
-    ("start_dicom_import_job", "Start importing DICOM files from a bucket into a data store.", false, "datastore_id"),
-    ("delete_datastore", "Delete a data store and everything in it.", false, "datastore_id"),
-    ("purchase_storage", "Buy more storage for a data store.", false, "datastore_id"),
+    (
+        "list_datastores",
+        "List the medical imaging data stores of this account.",
+        true,
+        "status",
+    ),
+    (
+        "get_import_job",
+        "Get the state of one import job.",
+        true,
+        "job_id",
+    ),
+    (
+        "create_datastore",
+        "Create a data store.",
+        false,
+        "datastore_name",
+    ),
+    (
+        "start_dicom_import_job",
+        "Start importing DICOM files from a bucket into a data store.",
+        false,
+        "datastore_id",
+    ),
+    (
+        "delete_datastore",
+        "Delete a data store and everything in it.",
+        false,
+        "datastore_id",
+    ),
+    (
+        "purchase_storage",
+        "Buy more storage for a data store.",
+        false,
+        "datastore_id",
+    ),
 ];
 
 /// Answers requests line by line until standard input ends.
@@ -22,8 +52,13 @@ pub(super) fn run() -> io::Result<()> {
     let mut out = io::stdout().lock();
     let mut jobs = 0;
     for line in io::stdin().lock().lines() {
-        let Ok(message) = serde_json::from_str::<Value>(&line?) else { continue };
-        if let Some(id) = message.get("id").filter(|_| message.get("method").is_some()) {
+        let Ok(message) = serde_json::from_str::<Value>(&line?) else {
+            continue;
+        };
+        if let Some(id) = message
+            .get("id")
+            .filter(|_| message.get("method").is_some())
+        {
             let reply = match answer(&message, &mut jobs) {
                 Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
                 Err(error) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
@@ -44,7 +79,9 @@ fn answer(request: &Value, jobs: &mut u64) -> Result<Value, Value> {
             "serverInfo": { "name": "toolgate-demo", "version": env!("CARGO_PKG_VERSION") },
         })),
         Some("ping") => Ok(json!({})),
-        Some("tools/list") => Ok(json!({ "tools": TOOLS.iter().map(definition).collect::<Vec<_>>() })),
+        Some("tools/list") => {
+            Ok(json!({ "tools": TOOLS.iter().map(definition).collect::<Vec<_>>() }))
+        }
         Some("tools/call") => call(params["name"].as_str().unwrap_or_default(), jobs),
         _ => Err(json!({ "code": -32601, "message": "method not found" })),
     }
@@ -64,6 +101,8 @@ fn call(name: &str, jobs: &mut u64) -> Result<Value, Value> {
         return Err(json!({ "code": -32602, "message": "unknown tool" }));
     }
     *jobs += 1;
-    let text = format!("{name}: done (call {jobs} that reached the demo server; nothing was really changed)");
+    let text = format!(
+        "{name}: done (call {jobs} that reached the demo server; nothing was really changed)"
+    );
     Ok(json!({ "content": [{ "type": "text", "text": text }] }))
 }

@@ -23,19 +23,26 @@ fn new(name: &str, place: &Place) -> Result<ExitCode, CliError> {
     let config = place.config_or_demo()?;
     if !config.grants.contains_key(name) {
         let known: Vec<_> = config.grants.keys().map(|name| &**name).collect();
-        let what = format!("the configuration has no grant {name:?}\n    it has: {}; or add [grants.{name}]", known.join(", "));
+        let what = format!(
+            "the configuration has no grant {name:?}\n    it has: {}; or add [grants.{name}]",
+            known.join(", ")
+        );
         return Err(CliError::unusable(what));
     }
     let store = open(&config)?;
     let (grant, token) = mint(&store, name)?;
     println!("{}", token.reveal());
-    eprintln!("grant {} for {name:?}; the token is not shown again", grant.id);
+    eprintln!(
+        "grant {} for {name:?}; the token is not shown again",
+        grant.id
+    );
     Ok(ExitCode::SUCCESS)
 }
 
 /// Makes a grant and keeps it; the token is the caller's to show.
 pub(super) fn mint(store: &Store, name: &str) -> Result<(KeptGrant, Token), CliError> {
-    let token = Token::mint().map_err(|error| CliError::unusable(format!("the system has no randomness: {error}")))?;
+    let token = Token::mint()
+        .map_err(|error| CliError::unusable(format!("the system has no randomness: {error}")))?;
     let grant = KeptGrant {
         id: uuid::Uuid::now_v7().to_string().into(),
         name: name.into(),
@@ -43,7 +50,10 @@ pub(super) fn mint(store: &Store, name: &str) -> Result<(KeptGrant, Token), CliE
         created_at: wall(),
         revoked_at: None,
     };
-    store.insert_grant(grant.clone()).wait().map_err(CliError::failed)?;
+    store
+        .insert_grant(grant.clone())
+        .wait()
+        .map_err(CliError::failed)?;
     Ok((grant, token))
 }
 
@@ -56,7 +66,12 @@ fn list(place: &Place) -> Result<ExitCode, CliError> {
             None if config.grants.contains_key(&grant.name) => "in force".into(),
             None => "not in the configuration".into(),
         };
-        println!("{}  {:<24}  made {}  {state}", grant.id, grant.name, grant.created_at.date());
+        println!(
+            "{}  {:<24}  made {}  {state}",
+            grant.id,
+            grant.name,
+            grant.created_at.date()
+        );
     }
     if grants.is_empty() {
         eprintln!("no grants yet; `toolgate grant new` makes one");
@@ -66,9 +81,14 @@ fn list(place: &Place) -> Result<ExitCode, CliError> {
 
 fn revoke(id: &str, place: &Place) -> Result<ExitCode, CliError> {
     let config = place.config_or_demo()?;
-    let was_in_force = open(&config)?.revoke_grant(id, wall()).wait().map_err(CliError::failed)?;
+    let was_in_force = open(&config)?
+        .revoke_grant(id, wall())
+        .wait()
+        .map_err(CliError::failed)?;
     if !was_in_force {
-        let what = format!("there is no grant {id:?} that is in force; `toolgate grant list` shows the ids");
+        let what = format!(
+            "there is no grant {id:?} that is in force; `toolgate grant list` shows the ids"
+        );
         return Err(CliError::unusable(what));
     }
     eprintln!("revoked; a running gateway refuses its token within a second");

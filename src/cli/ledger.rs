@@ -32,14 +32,27 @@ impl Ledger {
         let journal = dir.join("journal");
         let replayed = record::replay(&store, &journal).map_err(CliError::failed)?;
         if replayed.garbled_lines > 0 {
-            tracing::error!(lines = replayed.garbled_lines, "the journal has lines that cannot be read; was it tampered with?");
+            tracing::error!(
+                lines = replayed.garbled_lines,
+                "the journal has lines that cannot be read; was it tampered with?"
+            );
         }
         let kept = store.anchor().wait().map_err(CliError::failed)?;
         let anchor = Anchor::place(kept, replayed.history.newest());
-        store.save_anchor(anchor.clone()).wait().map_err(CliError::failed)?;
+        store
+            .save_anchor(anchor.clone())
+            .wait()
+            .map_err(CliError::failed)?;
         let counters = Counters::restored(&replayed.history, COUNTERS_MAX);
         let kept = record::compact(&store, &journal, &[]).map_err(CliError::failed)?;
-        Ok(Ledger { store, clock: Clock::machine(&anchor), counters: Arc::new(counters), journal, kept, _lock: lock })
+        Ok(Ledger {
+            store,
+            clock: Clock::machine(&anchor),
+            counters: Arc::new(counters),
+            journal,
+            kept,
+            _lock: lock,
+        })
     }
 
     /// What the servers listed in earlier runs.

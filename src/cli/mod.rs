@@ -160,10 +160,17 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Grant(command) => grant::run(command),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "toolgate", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "toolgate",
+                &mut std::io::stdout(),
+            );
             Ok(ExitCode::SUCCESS)
         }
-        Command::DemoServer => demo_server::run().map(|()| ExitCode::SUCCESS).map_err(CliError::failed),
+        Command::DemoServer => demo_server::run()
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(CliError::failed),
     };
     done.unwrap_or_else(|error| error.report())
 }

@@ -19,7 +19,9 @@ use super::terminal::{CliError, start_log};
 use super::{Place, ServeArgs, grant, welcome};
 use crate::admin;
 use crate::config::{Config, ONLY_GRANT};
-use crate::gateway::{Listeners, Load, Materials, Reloader, Shared, Snapshot, Start, Stopping, Workers, watch};
+use crate::gateway::{
+    Listeners, Load, Materials, Reloader, Shared, Snapshot, Start, Stopping, Workers, watch,
+};
 use crate::grants::Token;
 use crate::record::{self, Metrics};
 use crate::sessions::{SESSIONS_MAX, Sessions};
@@ -41,12 +43,18 @@ pub(super) fn run(args: ServeArgs) -> Result<ExitCode, CliError> {
     let ledger = Ledger::open(&config.data)?;
     let is_demo = config.files.is_empty();
     let token = if is_demo { demo_token(&ledger)? } else { None };
-    serve(&operator, ledger, (config, load), |running| welcome::print(running, is_demo.then_some(token)))
+    serve(&operator, ledger, (config, load), |running| {
+        welcome::print(running, is_demo.then_some(token))
+    })
 }
 
 /// Reads the configuration as the command line says, now and at each reload.
 fn loader(args: ServeArgs) -> Result<Load, CliError> {
-    let ServeArgs { place, listen, admin } = args;
+    let ServeArgs {
+        place,
+        listen,
+        admin,
+    } = args;
     // The first reading tells in the command line's words; later ones are the reloader's.
     place.config()?;
     Ok(Box::new(move || {
@@ -72,7 +80,10 @@ fn reading(place: &Place) -> Result<Config, crate::config::ConfigError> {
 /// A token for the demo's grant, if its folder has none in force.
 fn demo_token(ledger: &Ledger) -> Result<Option<Token>, CliError> {
     let grants = ledger.store.grants().wait().map_err(CliError::failed)?;
-    if grants.iter().any(|grant| &*grant.name == ONLY_GRANT && grant.revoked_at.is_none()) {
+    if grants
+        .iter()
+        .any(|grant| &*grant.name == ONLY_GRANT && grant.revoked_at.is_none())
+    {
         return Ok(None);
     }
     grant::mint(&ledger.store, ONLY_GRANT).map(|(_, token)| Some(token))
@@ -92,24 +103,47 @@ fn serve(
     (config, load): (Config, Load),
     tell: impl FnOnce(&Running<'_>),
 ) -> Result<ExitCode, CliError> {
-    let listeners = Listeners::bind(config.listen, config.settings.workers).map_err(CliError::failed)?;
+    let listeners =
+        Listeners::bind(config.listen, config.settings.workers).map_err(CliError::failed)?;
     let listen = listeners.address();
-    let admin = operator.block_on(TcpListener::bind(config.admin)).map_err(|error| {
-        CliError::unusable(format!("cannot listen on {} for operators; choose another address with --admin: {error}", config.admin))
-    })?;
+    let admin = operator
+        .block_on(TcpListener::bind(config.admin))
+        .map_err(|error| {
+            CliError::unusable(format!(
+                "cannot listen on {} for operators; choose another address with --admin: {error}",
+                config.admin
+            ))
+        })?;
     let admin_address = admin.local_addr().map_err(CliError::failed)?;
     let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
     let shared = shared(operator, &ledger, (&config, &sessions, listen))?;
     let workers = Workers::start(&shared, listeners, &ledger.journal).map_err(CliError::failed)?;
     let is_ready = Arc::new(AtomicBool::new(true));
     operator.spawn(admin::serve(admin, sources(&shared, &is_ready)));
-    operator.spawn(upkeep(shared.clone(), ledger.journal.clone(), (workers.progress(), ledger.kept.clone())));
-    tell(&Running { config: &config, listen, admin: admin_address, shared: &shared });
+    operator.spawn(upkeep(
+        shared.clone(),
+        ledger.journal.clone(),
+        (workers.progress(), ledger.kept.clone()),
+    ));
+    tell(&Running {
+        config: &config,
+        listen,
+        admin: admin_address,
+        shared: &shared,
+    });
     let drain_max = config.settings.drain_max;
-    let start = Start { sessions, operator: operator.handle().clone(), listen, config, load };
+    let start = Start {
+        sessions,
+        operator: operator.handle().clone(),
+        listen,
+        config,
+        load,
+    };
     let hangup = Arc::new(Notify::new());
     operator.spawn(watch(Reloader::new(shared.clone(), start), hangup.clone()));
-    operator.block_on(until_told(&hangup)).map_err(CliError::failed)?;
+    operator
+        .block_on(until_told(&hangup))
+        .map_err(CliError::failed)?;
     is_ready.store(false, Ordering::Release);
     drain(operator, &shared, (workers, drain_max));
     ledger.close()?;
@@ -171,7 +205,9 @@ async fn upkeep(
         let (store, dir) = (shared.store.clone(), journal.clone());
         match tokio::task::spawn_blocking(move || record::compact(&store, &dir, &written)).await {
             Ok(Ok(positions)) => kept = positions,
-            Ok(Err(error)) => tracing::error!(%error, "the counters could not be kept; a restart reads more journal"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the counters could not be kept; a restart reads more journal")
+            }
             Err(error) => tracing::error!(%error, "keeping the counters failed"),
         }
     }

@@ -19,12 +19,18 @@ pub struct CliError {
 impl CliError {
     /// The command ran and failed: exit code 1. The error's sources are told with it.
     pub(super) fn failed(error: impl Error) -> CliError {
-        CliError { what: chain(&error), code: 1 }
+        CliError {
+            what: chain(&error),
+            code: 1,
+        }
     }
 
     /// The command could not begin: exit code 2.
     pub(super) fn unusable(what: impl Into<String>) -> CliError {
-        CliError { what: what.into(), code: 2 }
+        CliError {
+            what: what.into(),
+            code: 2,
+        }
     }
 
     /// Prints the error and gives the exit code.
@@ -60,7 +66,9 @@ impl Place {
         let mut config = match (&self.config, self.demo) {
             (Some(path), _) => Config::load(path, self.policy.as_deref())?,
             (None, true) => Config::demo(this_program()?),
-            (None, false) if Path::new(CONFIG_DEFAULT).exists() => Config::load(Path::new(CONFIG_DEFAULT), None)?,
+            (None, false) if Path::new(CONFIG_DEFAULT).exists() => {
+                Config::load(Path::new(CONFIG_DEFAULT), None)?
+            }
             (None, false) => {
                 let what = "there is no ./toolgate.toml, and no --config was given\n    \
                             try `--demo` for embedded defaults, or see `toolgate serve --help` for an example of the file";
@@ -75,8 +83,12 @@ impl Place {
 
     /// The same for `grant`, which also works in a folder where the demo has run.
     pub(super) fn config_or_demo(&self) -> Result<Config, CliError> {
-        let nothing_named = self.config.is_none() && !self.demo && !Path::new(CONFIG_DEFAULT).exists();
-        let data = self.data.as_deref().unwrap_or(Path::new(crate::config::DATA_DEFAULT));
+        let nothing_named =
+            self.config.is_none() && !self.demo && !Path::new(CONFIG_DEFAULT).exists();
+        let data = self
+            .data
+            .as_deref()
+            .unwrap_or(Path::new(crate::config::DATA_DEFAULT));
         if nothing_named && data.exists() {
             let mut config = Config::demo(this_program()?);
             config.data = data.to_owned();
@@ -95,7 +107,10 @@ fn this_program() -> Result<std::path::PathBuf, CliError> {
 pub(super) fn start_log() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("TOOLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
     match std::env::var("TOOLGATE_LOG_FORMAT").as_deref() {
         Ok("json") => log.json().init(),
         _ => log.init(),

@@ -26,7 +26,9 @@ pub(super) fn print(running: &Running<'_>, demo: Option<Option<Token>>) {
 fn print_demo(running: &Running<'_>, token: Option<&Token>) {
     match token {
         Some(token) => println!("token: {}\n    shown once; it is not kept", token.reveal()),
-        None => println!("token: this folder's grant exists already, and its token was shown when it was made\n    `toolgate grant new` makes another"),
+        None => println!(
+            "token: this folder's grant exists already, and its token was shown when it was made\n    `toolgate grant new` makes another"
+        ),
     }
     let token = token.map_or(UNKNOWN_TOKEN, Token::reveal);
     let url = format!("http://{}/mcp/demo", running.listen);
@@ -46,7 +48,14 @@ fn print_demo(running: &Running<'_>, token: Option<&Token>) {
 /// A grant of the configuration for which no token was ever made lets nobody in.
 fn print_missing_grants(running: &Running<'_>) {
     let snapshot = running.shared.snapshot.load();
-    for name in running.config.grants.keys().filter(|name| !snapshot.grants.has(name)) {
-        eprintln!("no token yet for grant {name:?}: make one with `toolgate grant new {name}` (with the same --config); it is in force at once");
+    for name in running
+        .config
+        .grants
+        .keys()
+        .filter(|name| !snapshot.grants.has(name))
+    {
+        eprintln!(
+            "no token yet for grant {name:?}: make one with `toolgate grant new {name}` (with the same --config); it is in force at once"
+        );
     }
 }

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use super::WrapArgs;
 use super::ledger::Ledger;
 use super::terminal::{CliError, start_log};
-use crate::config::{ConfigError, Config, ONLY_GRANT, load_policy};
+use crate::config::{Config, ConfigError, ONLY_GRANT, load_policy};
 use crate::gateway::{Materials, Shared, Snapshot, Stopping, Streams, Wrap};
 use crate::record::{Journal, Metrics};
 use crate::sessions::{SESSIONS_MAX, Sessions};
@@ -28,11 +28,22 @@ pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
     let data = args.data.clone().map_or_else(|| data_folder(&args), Ok)?;
     let ledger = Ledger::open(&data)?;
     let mut words = args.command.into_iter();
-    let command = words.next().ok_or_else(|| CliError::unusable("no command was given after `--`"))?;
+    let command = words
+        .next()
+        .ok_or_else(|| CliError::unusable("no command was given after `--`"))?;
     // The client chose this process's environment for its server: all of it is passed on.
-    let command = ChildCommand { command, args: words.collect(), env: std::env::vars().collect(), cwd: None };
+    let command = ChildCommand {
+        command,
+        args: words.collect(),
+        env: std::env::vars().collect(),
+        cwd: None,
+    };
     let name: Box<str> = args.name.into();
-    let spec = ServerSpec { name: (&*name).into(), transport: Transport::Stdio(command.clone()), times: Times::default() };
+    let spec = ServerSpec {
+        name: (&*name).into(),
+        transport: Transport::Stdio(command.clone()),
+        times: Times::default(),
+    };
     let config = Config {
         data,
         servers: [(name.clone(), Arc::new(spec))].into(),
@@ -49,9 +60,11 @@ pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
     ledger.close()?;
     // A read of standard input cannot be given up; the runtime must not wait for it.
     operator.shutdown_background();
-    Ok(status.map_or(ExitCode::FAILURE, |status| match status.code().map(u8::try_from) {
-        Some(Ok(code)) => ExitCode::from(code),
-        _ => ExitCode::FAILURE,
+    Ok(status.map_or(ExitCode::FAILURE, |status| {
+        match status.code().map(u8::try_from) {
+            Some(Ok(code)) => ExitCode::from(code),
+            _ => ExitCode::FAILURE,
+        }
     }))
 }
 
@@ -60,15 +73,24 @@ fn pass(
     ledger: &Ledger,
     (shared, name, command): (Arc<Shared>, &str, ChildCommand),
 ) -> Result<Option<ExitStatus>, CliError> {
-    let child = operator.block_on(async { Child::start(name.into(), &command) }).map_err(CliError::failed)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
+    let child = operator
+        .block_on(async { Child::start(name.into(), &command) })
+        .map_err(CliError::failed)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::failed)?;
     let clock = ledger.clock.clone();
     let status = tokio::task::LocalSet::new().block_on(&runtime, async {
-        let (journal, writer) = Journal::open(&ledger.journal, 0, clock).map_err(CliError::failed)?;
+        let (journal, writer) =
+            Journal::open(&ledger.journal, 0, clock).map_err(CliError::failed)?;
         let writing = tokio::task::spawn_local(writer.run());
         let wrap = Wrap::new(shared, journal.clone(), name)
             .ok_or_else(|| CliError::unusable("the wrapped server has no grant, which is a bug"))?;
-        let streams = Streams { input: tokio::io::stdin(), output: tokio::io::stdout() };
+        let streams = Streams {
+            input: tokio::io::stdin(),
+            output: tokio::io::stdout(),
+        };
         let status = tokio::select! {
             status = wrap.run(child, streams) => status.map_err(CliError::failed),
             () = told_to_end() => Ok(None),
@@ -83,7 +105,10 @@ fn pass(
 
 async fn told_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -133,7 +158,9 @@ fn data_folder(args: &WrapArgs) -> Result<PathBuf, CliError> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state"));
     let Some(state) = state.or_else(home) else {
-        return Err(CliError::unusable("there is no HOME to keep the counts in; name a folder with --data"));
+        return Err(CliError::unusable(
+            "there is no HOME to keep the counts in; name a folder with --data",
+        ));
     };
     let policy = std::fs::canonicalize(&args.policy).unwrap_or_else(|_| args.policy.clone());
     let mut hash = Sha256::new();
@@ -142,6 +169,9 @@ fn data_folder(args: &WrapArgs) -> Result<PathBuf, CliError> {
         hash.update([0]);
         hash.update(word);
     }
-    let name: String = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let name: String = hash.finalize()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok(state.join("toolgate").join(name))
 }

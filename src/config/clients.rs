@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{
-    ADMIN_DEFAULT, Config, ConfigError, ConfigMistake, DATA_DEFAULT, LISTEN_DEFAULT, ONLY_GRANT, Settings,
-    bad_server_name, http_transport, load_policy, server_spec,
+    ADMIN_DEFAULT, Config, ConfigError, ConfigMistake, DATA_DEFAULT, LISTEN_DEFAULT, ONLY_GRANT,
+    Settings, bad_server_name, http_transport, load_policy, server_spec,
 };
 use crate::json::Position;
 use crate::upstream::{ChildCommand, ServerSpec, Transport};
@@ -46,22 +46,40 @@ pub(super) fn read(path: &Path, text: &str, policy: Option<&Path>) -> Result<Con
     })?;
     let Some(policy_path) = policy else {
         let mistake = ConfigMistake::about(path, "this file names servers but no policy");
-        return Err(ConfigError::one(mistake.remedy("add --policy FILE: it then holds for every server of the file")));
+        return Err(ConfigError::one(mistake.remedy(
+            "add --policy FILE: it then holds for every server of the file",
+        )));
     };
     let mut mistakes = Vec::new();
     let mut servers: BTreeMap<Box<str>, Arc<ServerSpec>> = BTreeMap::new();
-    for (name, server) in file.servers.into_iter().filter(|(_, server)| !server.disabled) {
+    for (name, server) in file
+        .servers
+        .into_iter()
+        .filter(|(_, server)| !server.disabled)
+    {
         match spec(&name, server) {
             Ok(spec) => drop(servers.insert(name.into(), Arc::new(spec))),
-            Err(why) => mistakes.push(ConfigMistake::about(path, format!("server {name:?}: {why}"))),
+            Err(why) => mistakes.push(ConfigMistake::about(
+                path,
+                format!("server {name:?}: {why}"),
+            )),
         }
     }
     if servers.is_empty() && mistakes.is_empty() {
-        mistakes.push(ConfigMistake::about(path, "no server is named").remedy("add one under \"mcpServers\""));
+        mistakes.push(
+            ConfigMistake::about(path, "no server is named").remedy("add one under \"mcpServers\""),
+        );
     }
-    let policy = load_policy(policy_path).map_err(|more| mistakes.extend(more)).ok();
-    let (Some(policy), true) = (policy, mistakes.is_empty()) else { return Err(ConfigError { mistakes }) };
-    let covered = servers.keys().map(|name| (name.clone(), policy.clone())).collect();
+    let policy = load_policy(policy_path)
+        .map_err(|more| mistakes.extend(more))
+        .ok();
+    let (Some(policy), true) = (policy, mistakes.is_empty()) else {
+        return Err(ConfigError { mistakes });
+    };
+    let covered = servers
+        .keys()
+        .map(|name| (name.clone(), policy.clone()))
+        .collect();
     Ok(Config {
         listen: LISTEN_DEFAULT,
         admin: ADMIN_DEFAULT,
@@ -81,7 +99,12 @@ fn spec(name: &str, server: Server) -> Result<ServerSpec, String> {
         (Some(url), None) => http_transport(&url, server.headers)?,
         (None, Some(command)) => {
             let env = server.env.into_iter().collect();
-            Transport::Stdio(ChildCommand { command, args: server.args, env, cwd: server.cwd })
+            Transport::Stdio(ChildCommand {
+                command,
+                args: server.args,
+                env,
+                cwd: server.cwd,
+            })
         }
         _ => return Err("give it either `command` or `url`".into()),
     };

@@ -17,7 +17,9 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(super) fn one(mistake: ConfigMistake) -> ConfigError {
-        ConfigError { mistakes: vec![mistake] }
+        ConfigError {
+            mistakes: vec![mistake],
+        }
     }
 
     pub(super) fn unreadable(path: &Path, source: std::io::Error) -> ConfigError {
@@ -50,11 +52,20 @@ pub struct ConfigMistake {
 
 impl ConfigMistake {
     pub(super) fn about(file: &Path, what: impl Into<String>) -> ConfigMistake {
-        ConfigMistake { file: file.to_owned(), position: None, what: what.into(), remedy: None }
+        ConfigMistake {
+            file: file.to_owned(),
+            position: None,
+            what: what.into(),
+            remedy: None,
+        }
     }
 
     pub(super) fn of_policy(file: &Path, mistake: &Mistake) -> ConfigMistake {
-        let place = if mistake.pointer.is_empty() { String::new() } else { format!("{}: ", mistake.pointer) };
+        let place = if mistake.pointer.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", mistake.pointer)
+        };
         ConfigMistake {
             file: file.to_owned(),
             position: Some(mistake.position),
@@ -81,6 +92,8 @@ impl fmt::Display for ConfigMistake {
             write!(f, "{line}:{column}:")?;
         }
         write!(f, " {}", self.what)?;
-        self.remedy.iter().try_for_each(|remedy| write!(f, "\n    {remedy}"))
+        self.remedy
+            .iter()
+            .try_for_each(|remedy| write!(f, "\n    {remedy}"))
     }
 }

@@ -80,9 +80,11 @@ impl Default for Settings {
 }
 
 /// Where agents connect unless the configuration says otherwise: this machine only.
-pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7080);
+pub const LISTEN_DEFAULT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7080);
 /// Where operators connect unless the configuration says otherwise: this machine only.
-pub const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7081);
+pub const ADMIN_DEFAULT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7081);
 /// The data folder unless the configuration says otherwise, beside the configuration file.
 pub const DATA_DEFAULT: &str = "toolgate-data";
 
@@ -96,23 +98,35 @@ impl Config {
     /// Reads a TOML configuration, or a file in the `mcpServers` shape of MCP clients. `policy` is for the latter,
     /// which names none: it then holds for every server, for the one grant `default`.
     pub fn load(path: &Path, policy: Option<&Path>) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::unreadable(path, source))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::unreadable(path, source))?;
         if text.trim_start().starts_with('{') {
             return clients::read(path, &text, policy);
         }
         if policy.is_some() {
             let what = "--policy goes with a file in the mcpServers shape; this file names its policies itself";
-            return Err(ConfigError::one(ConfigMistake::about(path, what).remedy("leave --policy out")));
+            return Err(ConfigError::one(
+                ConfigMistake::about(path, what).remedy("leave --policy out"),
+            ));
         }
         file::read(path, &text)
     }
 
     /// The embedded defaults: a sample server, which is this program itself, behind the demo's policy.
     pub fn demo(program: PathBuf) -> Config {
-        let policy = Policy::compile(DEMO_POLICY.as_bytes()).expect("a test compiles the demo's policy");
-        let command = program.into_os_string().into_string().unwrap_or_else(|_| "toolgate".into());
+        let policy =
+            Policy::compile(DEMO_POLICY.as_bytes()).expect("a test compiles the demo's policy");
+        let command = program
+            .into_os_string()
+            .into_string()
+            .unwrap_or_else(|_| "toolgate".into());
         let args = vec!["demo-server".into()];
-        let transport = Transport::Stdio(ChildCommand { command, args, env: Vec::new(), cwd: None });
+        let transport = Transport::Stdio(ChildCommand {
+            command,
+            args,
+            env: Vec::new(),
+            cwd: None,
+        });
         let server: Box<str> = "demo".into();
         Config {
             listen: LISTEN_DEFAULT,
@@ -130,38 +144,59 @@ impl Config {
 pub fn load_policy(path: &Path) -> Result<Arc<Policy>, Vec<ConfigMistake>> {
     let source = std::fs::read(path).map_err(|error| {
         let mistake = ConfigMistake::about(path, format!("cannot read this policy: {error}"));
-        vec![mistake.remedy("check the path; a relative one starts at the configuration file's folder")]
+        vec![
+            mistake
+                .remedy("check the path; a relative one starts at the configuration file's folder"),
+        ]
     })?;
     match Policy::compile(&source) {
         Ok(policy) => Ok(Arc::new(policy)),
-        Err(mistakes) => Err(mistakes.iter().map(|mistake| ConfigMistake::of_policy(path, mistake)).collect()),
+        Err(mistakes) => Err(mistakes
+            .iter()
+            .map(|mistake| ConfigMistake::of_policy(path, mistake))
+            .collect()),
     }
 }
 
 fn server_spec(name: &str, transport: Transport) -> ServerSpec {
-    ServerSpec { name: name.into(), transport, times: Times::default() }
+    ServerSpec {
+        name: name.into(),
+        transport,
+        times: Times::default(),
+    }
 }
 
 /// A server behind a URL; the error says what is wrong, without the headers' values.
-fn http_transport(url: &str, headers: impl IntoIterator<Item = (String, String)>) -> Result<Transport, String> {
+fn http_transport(
+    url: &str,
+    headers: impl IntoIterator<Item = (String, String)>,
+) -> Result<Transport, String> {
     let target = HttpTarget::parse(url).map_err(|flaw| format!("`url`: {flaw}"))?;
     let mut read = HeaderMap::new();
     for (name, value) in headers {
-        let key = HeaderName::try_from(&name).map_err(|_| format!("{name:?} is not the name of a header"))?;
-        let mut value = HeaderValue::try_from(value).map_err(|_| format!("the value of header {name:?} cannot be sent"))?;
+        let key = HeaderName::try_from(&name)
+            .map_err(|_| format!("{name:?} is not the name of a header"))?;
+        let mut value = HeaderValue::try_from(value)
+            .map_err(|_| format!("the value of header {name:?} cannot be sent"))?;
         value.set_sensitive(true);
         read.insert(key, value);
     }
-    Ok(Transport::Http { target, headers: read })
+    Ok(Transport::Http {
+        target,
+        headers: read,
+    })
 }
 
 /// Why a name cannot be a server's: it becomes a part of a URL path, of metrics and of journal lines.
 fn bad_server_name(name: &str) -> Option<&'static str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
     if name.is_empty() || name.len() > 64 || !name.chars().all(fits) || name.starts_with('.') {
-        return Some("a server's name has 1 to 64 of the characters A-Z a-z 0-9 - _ . and does not begin with a dot");
+        return Some(
+            "a server's name has 1 to 64 of the characters A-Z a-z 0-9 - _ . and does not begin with a dot",
+        );
     }
-    name.contains("__").then_some("a server's name has no `__`, which separates a server from its tools")
+    name.contains("__")
+        .then_some("a server's name has no `__`, which separates a server from its tools")
 }
 
 #[cfg(test)]

@@ -64,12 +64,24 @@ impl Body {
 
 impl Stream {
     pub(super) fn new(source: ReplyBody) -> Stream {
-        Stream { source, quiet: None, filter: None, ends_with: None, record: None, has_ended: false }
+        Stream {
+            source,
+            quiet: None,
+            filter: None,
+            ends_with: None,
+            record: None,
+            has_ended: false,
+        }
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ForwardError>>> {
         loop {
-            if self.has_ended || self.ends_with.as_mut().is_some_and(|ends| ends.as_mut().poll(cx).is_ready()) {
+            if self.has_ended
+                || self
+                    .ends_with
+                    .as_mut()
+                    .is_some_and(|ends| ends.as_mut().poll(cx).is_ready())
+            {
                 return Poll::Ready(None);
             }
             let Poll::Ready(piece) = Pin::new(&mut self.source).poll_frame(cx) else {
@@ -78,12 +90,21 @@ impl Stream {
             let data = match piece {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => return Poll::Ready(self.broken(error)),
-                None => return Poll::Ready(self.last_words().map(Ok)),
+                None => {
+                    self.has_ended = true;
+                    self.end_record();
+                    return Poll::Ready(None);
+                }
             };
             let data = match &mut self.filter {
                 Some(filter) => filter.feed(data),
                 None => data,
             };
+            if self.source.is_end_stream() {
+                // A body of known length is not polled again after its last byte.
+                self.has_ended = true;
+                self.end_record();
+            }
             if !data.is_empty() {
                 self.quiet.iter_mut().for_each(|quiet| quiet.spoke(&data));
                 return Poll::Ready(Some(Ok(data)));
@@ -92,7 +113,9 @@ impl Stream {
     }
 
     fn poll_quiet(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
-        let Some(quiet) = &mut self.quiet else { return Poll::Pending };
+        let Some(quiet) = &mut self.quiet else {
+            return Poll::Pending;
+        };
         loop {
             ready!(quiet.timer.as_mut().poll(cx));
             quiet.timer.as_mut().reset(Instant::now() + quiet.every);
@@ -109,17 +132,19 @@ impl Stream {
         Some(Err(error))
     }
 
-    fn last_words(&mut self) -> Option<Bytes> {
-        self.has_ended = true;
+    fn end_record(&mut self) {
         self.record.iter_mut().for_each(CallRecord::ended);
         self.record = None;
-        self.filter.as_mut().map(EventFilter::end).filter(|rest| !rest.is_empty())
     }
 }
 
 impl Quiet {
     pub(super) fn every(every: Duration) -> Quiet {
-        Quiet { timer: Box::pin(tokio::time::sleep(every)), every, last: *b"\n\n\n\n" }
+        Quiet {
+            timer: Box::pin(tokio::time::sleep(every)),
+            every,
+            last: *b"\n\n\n\n",
+        }
     }
 
     fn spoke(&mut self, data: &[u8]) {
@@ -146,9 +171,9 @@ impl http_body::Body for Body {
         match &mut self.get_mut().0 {
             Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Stream(stream) => {
-                stream.poll_data(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-            }
+            Content::Stream(stream) => stream
+                .poll_data(cx)
+                .map(|piece| piece.map(|piece| piece.map(Frame::data))),
         }
     }
 
@@ -162,7 +187,9 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Stream(stream) if stream.filter.is_none() && stream.quiet.is_none() => stream.source.size_hint(),
+            Content::Stream(stream) if stream.filter.is_none() && stream.quiet.is_none() => {
+                stream.source.size_hint()
+            }
             Content::Stream(_) => SizeHint::default(),
         }
     }

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, ORIGIN, TRANSFER_ENCODING};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, ORIGIN, TRANSFER_ENCODING,
+};
 use http::request::Parts;
 use http::{Method, Version};
 
@@ -37,13 +39,24 @@ pub(super) fn enter(snapshot: &Snapshot, head: &Parts) -> Result<Entry, Refusal>
     if ![Method::POST, Method::GET, Method::DELETE].contains(&head.method) {
         return Err(Refusal::Method);
     }
-    let tokens = head.headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes());
-    let (grant, token) = snapshot.grants.authenticate(tokens).map_err(Refusal::Unauthenticated)?;
+    let tokens = head
+        .headers
+        .get_all(AUTHORIZATION)
+        .iter()
+        .map(|value| value.as_bytes());
+    let (grant, token) = snapshot
+        .grants
+        .authenticate(tokens)
+        .map_err(Refusal::Unauthenticated)?;
     let server = snapshot.servers.get(name).ok_or(Refusal::NotFound)?.clone();
     if grant.seat(name).is_none() {
         return Err(Refusal::NotCovered);
     }
-    Ok(Entry { grant, token, server })
+    Ok(Entry {
+        grant,
+        token,
+        server,
+    })
 }
 
 /// The server that a path names: `/mcp/<name>`, with or without a slash at the end. Names need no escapes.
@@ -57,20 +70,33 @@ fn framing(head: &Parts) -> Result<(), Refusal> {
     let headers = &head.headers;
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let coding = codings.next();
-    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) || codings.next().is_some() {
-        return Err(Refusal::Framing("`Transfer-Encoding` must be `chunked`, once"));
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+    {
+        return Err(Refusal::Framing(
+            "`Transfer-Encoding` must be `chunked`, once",
+        ));
     }
-    if coding.is_some() && (head.version == Version::HTTP_10 || headers.contains_key(CONTENT_LENGTH)) {
-        return Err(Refusal::Framing("`Transfer-Encoding` does not go with this request"));
+    if coding.is_some()
+        && (head.version == Version::HTTP_10 || headers.contains_key(CONTENT_LENGTH))
+    {
+        return Err(Refusal::Framing(
+            "`Transfer-Encoding` does not go with this request",
+        ));
     }
     if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
         return Err(Refusal::Framing("`Content-Length` stands more than once"));
     }
     let has_length = coding.is_some() || headers.contains_key(CONTENT_LENGTH);
     if head.method == Method::POST && head.version == Version::HTTP_10 && !has_length {
-        return Err(Refusal::Framing("an HTTP/1.0 request needs `Content-Length`"));
+        return Err(Refusal::Framing(
+            "an HTTP/1.0 request needs `Content-Length`",
+        ));
     }
-    if headers.get(EXPECT).is_some_and(|expected| !expected.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+    if headers
+        .get(EXPECT)
+        .is_some_and(|expected| !expected.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+    {
         return Err(Refusal::Expectation);
     }
     Ok(())
@@ -78,7 +104,8 @@ fn framing(head: &Parts) -> Result<(), Refusal> {
 
 /// The one host that a request is for.
 fn host(head: &Parts) -> Result<&str, Refusal> {
-    let named = single(&head.headers, &HOST).map_err(|()| Refusal::Framing("`Host` must stand once"))?;
+    let named =
+        single(&head.headers, &HOST).map_err(|()| Refusal::Framing("`Host` must stand once"))?;
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
     match (named, authority) {
         (Some(named), Some(authority)) if !named.eq_ignore_ascii_case(authority) => {
@@ -92,9 +119,13 @@ fn host(head: &Parts) -> Result<&str, Refusal> {
 
 /// A browser says where a request comes from. A page of another origin must not use what this machine may reach.
 fn origin(snapshot: &Snapshot, headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
-    let Some(origin) = single(headers, &ORIGIN).map_err(|()| Refusal::Origin)? else { return Ok(()) };
+    let Some(origin) = single(headers, &ORIGIN).map_err(|()| Refusal::Origin)? else {
+        return Ok(());
+    };
     let authority = origin.split_once("://").map(|(_, authority)| authority);
-    if authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host)) || snapshot.serves_origin(origin) {
+    if authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+        || snapshot.serves_origin(origin)
+    {
         return Ok(());
     }
     Err(Refusal::Origin)

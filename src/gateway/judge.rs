@@ -81,7 +81,11 @@ pub(super) enum Verdict<'p> {
 impl Judge {
     /// A judge that writes its decisions to this journal.
     pub(super) fn new(shared: Arc<Shared>, journal: Journal) -> Judge {
-        Judge { shared, journal, reader: RefCell::new(Reader::new(Duplicates::Refused)) }
+        Judge {
+            shared,
+            journal,
+            reader: RefCell::new(Reader::new(Duplicates::Refused)),
+        }
     }
 
     /// Reads a message and, if it is a tool call, decides and charges it. `seat` is the grant's at that server.
@@ -104,7 +108,9 @@ impl Judge {
         sent: &Sent<'_>,
         document: &Document<'_>,
     ) -> Result<Judged<'p>, Refusal> {
-        let raw = |id: &Option<std::ops::Range<usize>>| id.clone().map(|id| document.source()[id].to_owned());
+        let raw = |id: &Option<std::ops::Range<usize>>| {
+            id.clone().map(|id| document.source()[id].to_owned())
+        };
         let invalid = |invalid: mcp::Invalid| {
             let id = raw(&invalid.id);
             Refusal::Invalid(invalid, id)
@@ -124,18 +130,30 @@ impl Judge {
                 let call = ToolsCall::of(&message).map_err(invalid)?;
                 Ok(Judged::Call(self.decide(seat, sent, call, message)))
             }
-            Method::Unknown => {
-                Err(Refusal::UnknownMethod { id: raw(&envelope.id), is_modern: envelope.is_modern })
-            }
+            Method::Unknown => Err(Refusal::UnknownMethod {
+                id: raw(&envelope.id),
+                is_modern: envelope.is_modern,
+            }),
             _ => Ok(Judged::Message(message.envelope)),
         }
     }
 
-    fn decide<'p>(&self, seat: &'p Seat, sent: &Sent<'_>, call: ToolsCall<'_>, message: Message<'_>) -> JudgedCall<'p> {
-        let facts = Facts { listing: self.shared.catalogue.listing(sent.server, call.tool) };
+    fn decide<'p>(
+        &self,
+        seat: &'p Seat,
+        sent: &Sent<'_>,
+        call: ToolsCall<'_>,
+        message: Message<'_>,
+    ) -> JudgedCall<'p> {
+        let facts = Facts {
+            listing: self.shared.catalogue.listing(sent.server, call.tool),
+        };
         let now = self.shared.clock.now();
         let request_id = Uuid::now_v7();
-        let keys = call.arguments.into_iter().flat_map(|arguments| arguments.members());
+        let keys = call
+            .arguments
+            .into_iter()
+            .flat_map(|arguments| arguments.members());
         let keys: SmallVec<[&str; 16]> = keys.filter_map(|(key, _)| key.as_str()).collect();
         let entry = Entry {
             request_id,
@@ -145,12 +163,20 @@ impl Judge {
             keys: &keys,
             policy: seat.policy.hash(),
         };
-        let decision = seat.policy.decide(&Call { tool: call.tool, arguments: call.arguments }, &facts);
-        let verdict = match decision {
-            Decision::Allow(permit) => match self.shared.counters.charge(permit, &seat.account, now) {
-                Ok(admitted) => Verdict::Admitted(self.journal.decision(admitted, &entry)),
-                Err(denial) => Verdict::Denied(denial, call.tool.into()),
+        let decision = seat.policy.decide(
+            &Call {
+                tool: call.tool,
+                arguments: call.arguments,
             },
+            &facts,
+        );
+        let verdict = match decision {
+            Decision::Allow(permit) => {
+                match self.shared.counters.charge(permit, &seat.account, now) {
+                    Ok(admitted) => Verdict::Admitted(self.journal.decision(admitted, &entry)),
+                    Err(denial) => Verdict::Denied(denial, call.tool.into()),
+                }
+            }
             Decision::Hold(held) => Verdict::Held(held, call.tool.into()),
             Decision::Deny(denial) => Verdict::Denied(denial, call.tool.into()),
         };
@@ -159,7 +185,11 @@ impl Judge {
             Verdict::Denied(denial, _) => self.journal.denied(&entry, denial),
             Verdict::Held(held, _) => self.journal.held(&entry, held),
         }
-        JudgedCall { envelope: message.envelope, request_id, verdict }
+        JudgedCall {
+            envelope: message.envelope,
+            request_id,
+            verdict,
+        }
     }
 }
 

@@ -40,7 +40,9 @@ pub struct Listeners {
 
 /// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}; is another gateway running there? choose another address with --listen")]
+#[error(
+    "cannot listen on {address}; is another gateway running there? choose another address with --listen"
+)]
 pub struct ListenError {
     address: SocketAddr,
     source: io::Error,
@@ -51,10 +53,13 @@ impl Listeners {
     pub fn bind(address: SocketAddr, workers: usize) -> Result<Listeners, ListenError> {
         let open = |address| bind(address).map_err(|source| ListenError { address, source });
         // With SO_REUSEPORT a second gateway could take half of another's connections. One without tells.
-        let probe = std::net::TcpListener::bind(address).map_err(|source| ListenError { address, source })?;
+        let probe = std::net::TcpListener::bind(address)
+            .map_err(|source| ListenError { address, source })?;
         drop(probe);
         let first = open(address)?;
-        let address = first.local_addr().map_err(|source| ListenError { address, source })?;
+        let address = first
+            .local_addr()
+            .map_err(|source| ListenError { address, source })?;
         let mut sockets = vec![first];
         for _ in 1..workers {
             sockets.push(open(address)?);
@@ -69,7 +74,11 @@ impl Listeners {
 }
 
 fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
@@ -79,7 +88,11 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 /// Serves connections until the gateway drains, and returns when the last has ended or the drain's bound is reached.
-pub(super) async fn run(worker: Rc<Worker>, socket: std::net::TcpListener, open: Arc<AtomicUsize>) -> io::Result<()> {
+pub(super) async fn run(
+    worker: Rc<Worker>,
+    socket: std::net::TcpListener,
+    open: Arc<AtomicUsize>,
+) -> io::Result<()> {
     let listener = TcpListener::from_std(socket)?;
     let connections = TaskTracker::new();
     let stopping = worker.shared.stopping.clone();
@@ -103,7 +116,12 @@ pub(super) async fn run(worker: Rc<Worker>, socket: std::net::TcpListener, open:
     Ok(())
 }
 
-fn take(worker: &Rc<Worker>, stream: TcpStream, open: &Arc<AtomicUsize>, connections: &TaskTracker) {
+fn take(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    open: &Arc<AtomicUsize>,
+    connections: &TaskTracker,
+) {
     let place = Place::take(worker, open);
     if place.is_none() {
         worker.shared.metrics.connections_refused.increment(1);
@@ -149,7 +167,10 @@ async fn connection(worker: Rc<Worker>, stream: TcpStream) {
 
 fn builder() -> Builder<LocalExecutor> {
     let mut builder = Builder::new(LocalExecutor);
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -188,7 +209,10 @@ impl Place {
             return None;
         }
         worker.shared.metrics.connections.increment(1.0);
-        Some(Place { worker: worker.clone(), open: open.clone() })
+        Some(Place {
+            worker: worker.clone(),
+            open: open.clone(),
+        })
     }
 }
 

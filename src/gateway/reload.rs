@@ -63,9 +63,23 @@ impl std::fmt::Debug for Start {
 impl Reloader {
     /// A reloader for the configuration that is in force now.
     pub fn new(shared: Arc<Shared>, start: Start) -> Reloader {
-        let Start { sessions, operator, listen, config, load } = start;
-        let mut reloader =
-            Reloader { shared, sessions, operator, listen, load, config, files: BTreeMap::new(), store: None };
+        let Start {
+            sessions,
+            operator,
+            listen,
+            config,
+            load,
+        } = start;
+        let mut reloader = Reloader {
+            shared,
+            sessions,
+            operator,
+            listen,
+            load,
+            config,
+            files: BTreeMap::new(),
+            store: None,
+        };
         reloader.files = reloader.stamps();
         reloader.store = reloader.shared.store.version().wait().ok();
         reloader
@@ -110,7 +124,11 @@ impl Reloader {
         match Snapshot::new(&self.config, materials) {
             Ok(next) => {
                 let gone = before.gone_in(&next);
-                tracing::info!(grants = next.grants.len(), servers = self.config.servers.len(), "reloaded");
+                tracing::info!(
+                    grants = next.grants.len(),
+                    servers = self.config.servers.len(),
+                    "reloaded"
+                );
                 self.shared.snapshot.store(Arc::new(next));
                 self.shared.metrics.reloads_applied.increment(1);
                 gone
@@ -121,7 +139,10 @@ impl Reloader {
 
     fn refused(&self, error: &dyn std::error::Error) -> Vec<Server> {
         let error = super::passthrough::chain(error);
-        tracing::error!(error, "an edit was refused; what was in force before goes on");
+        tracing::error!(
+            error,
+            "an edit was refused; what was in force before goes on"
+        );
         self.shared.metrics.reloads_refused.increment(1);
         Vec::new()
     }
@@ -131,7 +152,11 @@ impl Reloader {
             let meta = std::fs::metadata(file).ok()?;
             Some((meta.modified().ok()?, meta.len()))
         };
-        self.config.files.iter().map(|file| (file.clone(), stamp(file))).collect()
+        self.config
+            .files
+            .iter()
+            .map(|file| (file.clone(), stamp(file)))
+            .collect()
     }
 }
 

@@ -3,7 +3,9 @@
 //! It never lets an upstream's or an agent's own text into an error of the gateway's.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{Response, StatusCode};
 use serde_json::json;
 
@@ -59,7 +61,9 @@ pub(super) enum Refusal {
     TokenInside,
     #[error("the gateway is stopping; try again in a moment")]
     Draining,
-    #[error("the gateway failed while judging this message, so that it was not forwarded; the operator's log says more")]
+    #[error(
+        "the gateway failed while judging this message, so that it was not forwarded; the operator's log says more"
+    )]
     Panicked,
 }
 
@@ -90,7 +94,9 @@ impl Refusal {
 
     fn status(&self) -> StatusCode {
         match self {
-            Refusal::Framing(_) | Refusal::Json(_) | Refusal::Invalid(..) => StatusCode::BAD_REQUEST,
+            Refusal::Framing(_) | Refusal::Json(_) | Refusal::Invalid(..) => {
+                StatusCode::BAD_REQUEST
+            }
             Refusal::Headers(..) | Refusal::TokenInside => StatusCode::BAD_REQUEST,
             Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Refusal::Origin | Refusal::NotCovered => StatusCode::FORBIDDEN,
@@ -102,8 +108,12 @@ impl Refusal {
             Refusal::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::Expectation => StatusCode::EXPECTATION_FAILED,
             // Since 2026-07-28 an unknown method is a 404; clients of the older revisions look into a 200.
-            Refusal::UnknownMethod { is_modern: true, .. } => StatusCode::NOT_FOUND,
-            Refusal::UnknownMethod { is_modern: false, .. } => StatusCode::OK,
+            Refusal::UnknownMethod {
+                is_modern: true, ..
+            } => StatusCode::NOT_FOUND,
+            Refusal::UnknownMethod {
+                is_modern: false, ..
+            } => StatusCode::OK,
             Refusal::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -123,7 +133,9 @@ impl Refusal {
 
     fn id(&self) -> Option<&str> {
         match self {
-            Refusal::Invalid(_, id) | Refusal::Headers(_, id) | Refusal::UnknownMethod { id, .. } => id.as_deref(),
+            Refusal::Invalid(_, id)
+            | Refusal::Headers(_, id)
+            | Refusal::UnknownMethod { id, .. } => id.as_deref(),
             _ => None,
         }
     }
@@ -138,7 +150,9 @@ impl Refusal {
         let mut response = json_reply(self.status(), self.message());
         let headers = response.headers_mut();
         match self {
-            Refusal::Method => drop(headers.insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"))),
+            Refusal::Method => {
+                drop(headers.insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE")))
+            }
             Refusal::Unauthenticated(why) => {
                 let challenge = match why {
                     Unauthenticated::Missing => "Bearer realm=\"toolgate\"",
@@ -158,12 +172,22 @@ impl Refusal {
 }
 
 /// The tool result for a call that was denied: HTTP 200, so that it reaches the model in every client.
-pub(super) fn denied(id: &str, tool: &str, denial: &Denial<'_>, request_id: &str) -> Response<Body> {
+pub(super) fn denied(
+    id: &str,
+    tool: &str,
+    denial: &Denial<'_>,
+    request_id: &str,
+) -> Response<Body> {
     json_reply(StatusCode::OK, denied_message(id, tool, denial, request_id))
 }
 
 /// The same as a message without HTTP around it.
-pub(super) fn denied_message(id: &str, tool: &str, denial: &Denial<'_>, request_id: &str) -> Vec<u8> {
+pub(super) fn denied_message(
+    id: &str,
+    tool: &str,
+    denial: &Denial<'_>,
+    request_id: &str,
+) -> Vec<u8> {
     let mut facts = json!({ "kind": denial.kind(), "request_id": request_id });
     if let Some(rule) = denial.rule() {
         facts["rule"] = rule.into();
@@ -178,7 +202,11 @@ pub(super) fn denied_message(id: &str, tool: &str, denial: &Denial<'_>, request_
         Denial::Guard { retry_after } => facts["retry_after_ms"] = millis_up(*retry_after).into(),
         Denial::Unavailable(_) | Denial::Rule(_) | Denial::Argument { .. } => {}
     }
-    mcp::denied_result(id, &format!("[POLICY DENIED] {}", denial.sentence(tool)), facts)
+    mcp::denied_result(
+        id,
+        &format!("[POLICY DENIED] {}", denial.sentence(tool)),
+        facts,
+    )
 }
 
 /// Whole milliseconds, rounded up: a client that waits exactly so long must not come too early.
@@ -194,7 +222,11 @@ pub(super) fn waiting(id: &str, tool: &str, held: &Held<'_>, request_id: &str) -
 /// The same as a message without HTTP around it.
 pub(super) fn waiting_message(id: &str, tool: &str, held: &Held<'_>, request_id: &str) -> Vec<u8> {
     let facts = json!({ "kind": "approval", "rule": held.rule.id, "request_id": request_id });
-    mcp::denied_result(id, &format!("[APPROVAL REQUIRED] {}", held.sentence(tool)), facts)
+    mcp::denied_result(
+        id,
+        &format!("[APPROVAL REQUIRED] {}", held.sentence(tool)),
+        facts,
+    )
 }
 
 /// A call whose decision could not be recorded or made: not forwarded.
@@ -205,22 +237,39 @@ pub(super) fn undecidable(id: &str, request_id: &str) -> Response<Body> {
 /// The same as a message without HTTP around it.
 pub(super) fn undecidable_message(id: &str, request_id: &str) -> Vec<u8> {
     let what = "the gateway could not record its decision, so the call was not run; the operator's log has this request id";
-    mcp::error(Some(id), UNDECIDABLE, what, Some(json!({ "request_id": request_id })))
+    mcp::error(
+        Some(id),
+        UNDECIDABLE,
+        what,
+        Some(json!({ "request_id": request_id })),
+    )
 }
 
 /// An upstream that did not answer: 504 where it was late, else 502.
-pub(super) fn upstream_failed(id: Option<&str>, error: &ForwardError, request_id: &str) -> Response<Body> {
+pub(super) fn upstream_failed(
+    id: Option<&str>,
+    error: &ForwardError,
+    request_id: &str,
+) -> Response<Body> {
     let status = match error.is_late() {
         true => StatusCode::GATEWAY_TIMEOUT,
         false => StatusCode::BAD_GATEWAY,
     };
     let data = json!({ "request_id": request_id, "was_sent": error.was_sent() });
-    json_reply(status, mcp::error(id, UPSTREAM, &error.to_string(), Some(data)))
+    json_reply(
+        status,
+        mcp::error(id, UPSTREAM, &error.to_string(), Some(data)),
+    )
 }
 
 /// A list that could not be read, and therefore not be filtered.
 pub(super) fn unreadable_list(id: Option<&str>) -> Vec<u8> {
-    mcp::error(id, UPSTREAM, "the server's tool list could not be read, so that it was not passed on", None)
+    mcp::error(
+        id,
+        UPSTREAM,
+        "the server's tool list could not be read, so that it was not passed on",
+        None,
+    )
 }
 
 /// An HTTP reply with a whole JSON body.

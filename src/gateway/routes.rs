@@ -22,7 +22,10 @@ use crate::config::Settings;
 use crate::mcp::ModernHeaders;
 
 /// Answers one request. It cannot fail: what goes wrong is an answer too.
-pub(super) async fn serve(worker: Rc<Worker>, request: HttpRequest<Incoming>) -> Result<Response<Body>, Infallible> {
+pub(super) async fn serve(
+    worker: Rc<Worker>,
+    request: HttpRequest<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     let answered = answer(&worker, request).await;
     Ok(answered.unwrap_or_else(|refusal| {
         worker.shared.metrics.refused(refusal.label()).increment(1);
@@ -31,7 +34,10 @@ pub(super) async fn serve(worker: Rc<Worker>, request: HttpRequest<Incoming>) ->
     }))
 }
 
-async fn answer(worker: &Rc<Worker>, request: HttpRequest<Incoming>) -> Result<Response<Body>, Refusal> {
+async fn answer(
+    worker: &Rc<Worker>,
+    request: HttpRequest<Incoming>,
+) -> Result<Response<Body>, Refusal> {
     let snapshot = worker.shared.snapshot.load_full();
     let (head, body) = request.into_parts();
     let entry = door::enter(&snapshot, &head)?;
@@ -51,23 +57,41 @@ async fn answer(worker: &Rc<Worker>, request: HttpRequest<Incoming>) -> Result<R
     Ok(passthrough::pass(worker, head.method, request, None).await)
 }
 
-async fn post(worker: &Rc<Worker>, entry: Entry, headers: HeaderMap, body: Bytes) -> Result<Response<Body>, Refusal> {
+async fn post(
+    worker: &Rc<Worker>,
+    entry: Entry,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response<Body>, Refusal> {
     let grant = entry.grant.clone();
     let server = entry.server.clone();
     let seat = grant.seat(&server.spec.name).ok_or(Refusal::NotCovered)?;
     let modern = modern_headers(&headers);
-    let sent = Sent { grant: &grant, server: &server.spec.name, token: Some(&entry.token), headers: Some(modern), body: &body };
+    let sent = Sent {
+        grant: &grant,
+        server: &server.spec.name,
+        token: Some(&entry.token),
+        headers: Some(modern),
+        body: &body,
+    };
     let judged = worker.judge.judge(seat, sent)?;
     let request = leaving(worker, entry, headers, body.clone());
     Ok(match judged {
         Judged::Call(call) => tools_call(worker, request, call).await,
-        Judged::Message(envelope) => passthrough::pass(worker, Method::POST, request, Some(envelope)).await,
+        Judged::Message(envelope) => {
+            passthrough::pass(worker, Method::POST, request, Some(envelope)).await
+        }
     })
 }
 
 fn leaving(worker: &Worker, entry: Entry, headers: HeaderMap, body: Bytes) -> Request {
     let headers = passthrough::leaving(headers, &entry.token);
-    Request { entry, headers, body, came: worker.shared.clock.now() }
+    Request {
+        entry,
+        headers,
+        body,
+        came: worker.shared.clock.now(),
+    }
 }
 
 /// The headers that repeat the body; the name of one that cannot be read.
@@ -86,9 +110,14 @@ fn media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(Refusal::MediaType);
     }
-    let kind = single(headers, &CONTENT_TYPE).map_err(|()| Refusal::MediaType)?.ok_or(Refusal::MediaType)?;
+    let kind = single(headers, &CONTENT_TYPE)
+        .map_err(|()| Refusal::MediaType)?
+        .ok_or(Refusal::MediaType)?;
     let mut parts = kind.split(';').map(str::trim);
-    if !parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
+    if !parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
+    {
         return Err(Refusal::MediaType);
     }
     let is_utf8 = |parameter: &str| match parameter.split_once('=') {
@@ -97,21 +126,31 @@ fn media_type(headers: &HeaderMap) -> Result<(), Refusal> {
         }
         _ => true,
     };
-    if parts.all(is_utf8) { Ok(()) } else { Err(Refusal::MediaType) }
+    if parts.all(is_utf8) {
+        Ok(())
+    } else {
+        Err(Refusal::MediaType)
+    }
 }
 
 /// The whole body, or nothing. Trailers are left behind.
 async fn read(body: Incoming, headers: &HeaderMap, settings: &Settings) -> Result<Bytes, Refusal> {
     let max = settings.body_max;
-    let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let declared = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|declared| declared > max as u64) {
         return Err(Refusal::TooLarge(max));
     }
     let collecting = Limited::new(body, max).collect();
-    let collected = tokio::time::timeout(settings.body_timeout, collecting).await.map_err(|_| Refusal::Slow)?;
+    let collected = tokio::time::timeout(settings.body_timeout, collecting)
+        .await
+        .map_err(|_| Refusal::Slow)?;
     match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge(max)),
-        Err(_) => Err(Refusal::Framing("the body broke off or its framing is broken")),
+        Err(_) => Err(Refusal::Framing(
+            "the body broke off or its framing is broken",
+        )),
     }
 }

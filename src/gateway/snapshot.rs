@@ -10,8 +10,8 @@ use crate::config::{Config, Settings};
 use crate::counters::Counters;
 use crate::grants::{Counting, Grants};
 use crate::record::{Metrics, ServerMetrics};
-use crate::store::KeptGrant;
 use crate::sessions::Sessions;
+use crate::store::KeptGrant;
 use crate::upstream::{self, ForwardError, ServerFlaw, ServerSpec};
 
 /// One state of the gateway.
@@ -62,7 +62,11 @@ impl Snapshot {
                 Some(known) => known.clone(),
                 None => Arc::new(Server {
                     spec: spec.clone(),
-                    upstream: upstream::Server::new((**spec).clone(), from.sessions.clone(), from.operator)?,
+                    upstream: upstream::Server::new(
+                        (**spec).clone(),
+                        from.sessions.clone(),
+                        from.operator,
+                    )?,
                     metrics: ServerMetrics::new(from.metrics, name, ForwardError::LABELS),
                 }),
             };
@@ -84,14 +88,24 @@ impl Snapshot {
     /// Servers of this snapshot that `next` does not have any more: to be stopped once `next` is in place.
     pub fn gone_in(&self, next: &Snapshot) -> Vec<upstream::Server> {
         let is_gone = |(name, server): &(&Box<str>, &Arc<Server>)| {
-            !next.servers.get(*name).is_some_and(|kept| Arc::ptr_eq(kept, server))
+            !next
+                .servers
+                .get(*name)
+                .is_some_and(|kept| Arc::ptr_eq(kept, server))
         };
-        self.servers.iter().filter(is_gone).map(|(_, server)| server.upstream.clone()).collect()
+        self.servers
+            .iter()
+            .filter(is_gone)
+            .map(|(_, server)| server.upstream.clone())
+            .collect()
     }
 
     /// All servers.
     pub fn upstreams(&self) -> Vec<upstream::Server> {
-        self.servers.values().map(|server| server.upstream.clone()).collect()
+        self.servers
+            .values()
+            .map(|server| server.upstream.clone())
+            .collect()
     }
 
     /// Whether requests for this `Host` are served (DNS rebinding: a page may give a name of its own to this address).
@@ -105,7 +119,10 @@ impl Snapshot {
 
     /// Whether a page of this origin may call.
     pub(super) fn serves_origin(&self, origin: &str) -> bool {
-        self.settings.origins.iter().any(|extra| extra == "*" || extra.eq_ignore_ascii_case(origin))
+        self.settings
+            .origins
+            .iter()
+            .any(|extra| extra == "*" || extra.eq_ignore_ascii_case(origin))
     }
 }
 
@@ -120,7 +137,11 @@ fn hosts(listen: SocketAddr) -> Vec<String> {
 /// The host of `host`, `host:port` or `[v6]:port`.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
+        Some((name, port))
+            if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') =>
+        {
+            name
+        }
         _ => host,
     }
 }

@@ -41,8 +41,16 @@ enum Outcome<'p> {
 }
 
 /// Takes a judged call to its end, and tells journal, counters and metrics what became of it.
-pub(super) async fn tools_call(worker: &Rc<Worker>, request: Request, call: JudgedCall<'_>) -> Response<Body> {
-    let id = call.envelope.id.clone().unwrap_or(Range { start: 0, end: 0 });
+pub(super) async fn tools_call(
+    worker: &Rc<Worker>,
+    request: Request,
+    call: JudgedCall<'_>,
+) -> Response<Body> {
+    let id = call
+        .envelope
+        .id
+        .clone()
+        .unwrap_or(Range { start: 0, end: 0 });
     let id = String::from_utf8_lossy(&request.body[id]).into_owned();
     let request_id = call.request_id.to_string();
     let server = request.entry.server.clone();
@@ -63,12 +71,25 @@ pub(super) async fn tools_call(worker: &Rc<Worker>, request: Request, call: Judg
         Outcome::Answered(reply, record) => passthrough::stream(worker, reply, Some(record)),
         Outcome::Failed(error, recorded, record) => {
             server.metrics.upstream_error(error.label());
-            tracing::warn!(request_id, server = &*server.spec.name, error = passthrough::chain(&error), "upstream failed");
+            tracing::warn!(
+                request_id,
+                server = &*server.spec.name,
+                error = passthrough::chain(&error),
+                "upstream failed"
+            );
             if error.was_sent() {
-                record.settle(OutcomeLine { upstream: error.label(), latency: Duration::ZERO, refund: None });
+                record.settle(OutcomeLine {
+                    upstream: error.label(),
+                    latency: Duration::ZERO,
+                    refund: None,
+                });
             } else {
                 let taken = recorded.into_taken();
-                record.settle(OutcomeLine { upstream: error.label(), latency: Duration::ZERO, refund: Some(&taken) });
+                record.settle(OutcomeLine {
+                    upstream: error.label(),
+                    latency: Duration::ZERO,
+                    refund: Some(&taken),
+                });
                 worker.shared.counters.refund(taken);
                 server.metrics.refunds.increment(1);
             }
@@ -105,7 +126,10 @@ async fn forward<'p>(worker: &Rc<Worker>, request: Request, call: JudgedCall<'p>
     let upstream = worker.upstream(&server);
     match upstream.call(&recorded, outgoing).await {
         Ok(reply) => {
-            server.metrics.latency(left.since(request.came), worker.shared.clock.now().since(left));
+            server.metrics.latency(
+                left.since(request.came),
+                worker.shared.clock.now().since(left),
+            );
             record.answered(reply.status());
             Outcome::Answered(reply, record)
         }

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::Response;
+use http::header::{CONTENT_LENGTH, HeaderValue};
 use http_body_util::{BodyExt, Limited};
 
 use super::body::Body;
@@ -21,7 +21,7 @@ use crate::store::KeptCatalogue;
 use crate::upstream::ReplyBody;
 
 /// The longest list in bytes: a hundred times the longest of a real server, and a bound on what one reply can hold.
-const LIST_MAX: usize = 16 << 20;
+const LIST_MAX: usize = mcp::EVENT_LEN_MAX;
 
 /// Whether a `tools/list` request asks for a later page. Only the catalogue's idea of a complete list hangs on it.
 pub(super) fn has_cursor(body: &[u8]) -> bool {
@@ -51,31 +51,56 @@ pub(super) enum Scanned {
 }
 
 impl ListScan {
-    pub(super) fn new(shared: Arc<Shared>, grant: Arc<Grant>, server: Arc<Server>, is_first_page: bool) -> ListScan {
-        ListScan { shared, grant, server, is_first_page, reader: Reader::new(Duplicates::Refused) }
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        grant: Arc<Grant>,
+        server: Arc<Server>,
+        is_first_page: bool,
+    ) -> ListScan {
+        ListScan {
+            shared,
+            grant,
+            server,
+            is_first_page,
+            reader: Reader::new(Duplicates::Refused),
+        }
     }
 
     /// Scans a message of a stdio server; tells the raw id of a reply too.
     pub(super) fn scan_reply(&mut self, line: &[u8]) -> (Scanned, Option<Range<usize>>) {
         let id = self.reader.read(line).ok().and_then(|document| {
             let root = document.root();
-            root.member("id").filter(|_| root.member("method").is_none()).map(|id| id.span())
+            root.member("id")
+                .filter(|_| root.member("method").is_none())
+                .map(|id| id.span())
         });
         (self.scan(line, false), id)
     }
 
     fn scan(&mut self, message: &[u8], must_be_list: bool) -> Scanned {
-        let Ok(document) = self.reader.read(message) else { return Scanned::Unreadable };
+        let Ok(document) = self.reader.read(message) else {
+            return Scanned::Unreadable;
+        };
         if !must_be_list && !mcp::is_tools_list_result(&document) {
             return Scanned::Passes;
         }
-        let Some(seat) = self.grant.seat(&self.server.spec.name) else { return Scanned::Unreadable };
-        let Some(list) = mcp::tools_list_reply(&document, |tool| seat.policy.is_listed(tool)) else {
+        let Some(seat) = self.grant.seat(&self.server.spec.name) else {
+            return Scanned::Unreadable;
+        };
+        let Some(list) = mcp::tools_list_reply(&document, |tool| seat.policy.is_listed(tool))
+        else {
             return Scanned::Unreadable;
         };
         if mcp::is_tools_list_result(&document) {
-            let page = Page { is_first: self.is_first_page, is_last: !list.has_next };
-            if let Some(tools) = self.shared.catalogue.saw(&self.server.spec.name, &list.tools, page) {
+            let page = Page {
+                is_first: self.is_first_page,
+                is_last: !list.has_next,
+            };
+            if let Some(tools) =
+                self.shared
+                    .catalogue
+                    .saw(&self.server.spec.name, &list.tools, page)
+            {
                 keep(&self.shared, &self.server, &tools);
             }
         }
@@ -87,11 +112,19 @@ impl ListScan {
 fn keep(shared: &Shared, server: &Server, tools: &[Box<str>]) {
     let tools = serde_json::to_string(tools).expect("a list of names is JSON");
     let listed_at = shared.clock.now();
-    drop(shared.store.save_catalogue(KeptCatalogue { server: server.spec.name.as_ref().into(), tools: tools.into(), listed_at }));
+    drop(shared.store.save_catalogue(KeptCatalogue {
+        server: server.spec.name.as_ref().into(),
+        tools: tools.into(),
+        listed_at,
+    }));
 }
 
 /// A list that comes as one JSON body.
-pub(super) async fn whole(reply: Response<ReplyBody>, mut scan: ListScan, id: Option<&str>) -> Response<Body> {
+pub(super) async fn whole(
+    reply: Response<ReplyBody>,
+    mut scan: ListScan,
+    id: Option<&str>,
+) -> Response<Body> {
     let (mut head, body) = reply.into_parts();
     let collected = Limited::new(body, LIST_MAX).collect().await;
     let Ok(bytes) = collected.map(|collected| collected.to_bytes()) else {
@@ -106,11 +139,13 @@ pub(super) async fn whole(reply: Response<ReplyBody>, mut scan: ListScan, id: Op
             return reply::json_reply(http::StatusCode::BAD_GATEWAY, reply::unreadable_list(id));
         }
     };
-    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    head.headers
+        .insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     Response::from_parts(head, Body::whole(bytes))
 }
 
-/// An event stream in which lists are filtered and everything else passes byte for byte.
+/// An event stream in which lists are filtered and everything else passes byte for byte. What stands after the last
+/// whole event, which no client would read, is not passed on.
 #[derive(Debug)]
 pub(super) struct EventFilter {
     events: EventStream,
@@ -120,7 +155,11 @@ pub(super) struct EventFilter {
 
 impl EventFilter {
     pub(super) fn new(scan: ListScan) -> EventFilter {
-        EventFilter { events: EventStream::new(LIST_MAX), scan, is_broken: false }
+        EventFilter {
+            events: EventStream::new(LIST_MAX),
+            scan,
+            is_broken: false,
+        }
     }
 
     /// What may go out now that `piece` has come.
@@ -143,11 +182,6 @@ impl EventFilter {
         }
     }
 
-    /// What is left at the end: an event without its end, which no client would read, is not passed on.
-    pub(super) fn end(&mut self) -> Bytes {
-        Bytes::new()
-    }
-
     fn event(&mut self, event: &Event, out: &mut BytesMut) {
         let Some(data) = event.data().filter(|data| !data.is_empty()) else {
             return out.extend_from_slice(event.raw());
@@ -156,7 +190,10 @@ impl EventFilter {
             Scanned::Passes => out.extend_from_slice(event.raw()),
             Scanned::Filtered(data) => out.extend_from_slice(&event.with_data(&data)),
             Scanned::Unreadable => {
-                tracing::warn!(server = &*self.scan.server.spec.name, "an event that cannot be read was not passed on");
+                tracing::warn!(
+                    server = &*self.scan.server.spec.name,
+                    "an event that cannot be read was not passed on"
+                );
                 out.extend_from_slice(&event.with_data(&reply::unreadable_list(None)));
             }
         }

@@ -14,9 +14,9 @@ use std::time::Duration;
 use http::StatusCode;
 use uuid::Uuid;
 
+use super::Shared;
 use super::judge::Judge;
 use super::listener::{self, Listeners};
-use super::Shared;
 use super::snapshot::Server;
 use crate::clock::Timestamp;
 use crate::record::{Journal, JournalError, OutcomeLine, Progress};
@@ -34,7 +34,12 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, journal: Journal) -> Rc<Worker> {
         let judge = Judge::new(shared.clone(), journal.clone());
-        Rc::new(Worker { shared, judge, journal, upstreams: RefCell::default() })
+        Rc::new(Worker {
+            shared,
+            judge,
+            journal,
+            upstreams: RefCell::default(),
+        })
     }
 
     /// This thread's way to a server: its own connections. Replaced when a reload has changed the server.
@@ -46,7 +51,10 @@ impl Worker {
             return upstream.clone();
         }
         let upstream = Upstream::new(&server.upstream);
-        upstreams.insert(server.spec.name.as_ref().into(), (server.clone(), upstream.clone()));
+        upstreams.insert(
+            server.spec.name.as_ref().into(),
+            (server.clone(), upstream.clone()),
+        );
         upstream
     }
 }
@@ -71,15 +79,30 @@ pub enum WorkerError {
 
 impl Workers {
     /// Starts one thread for each socket, and returns when all have opened their journals.
-    pub fn start(shared: &Arc<Shared>, listeners: Listeners, journal: &Path) -> Result<Workers, WorkerError> {
+    pub fn start(
+        shared: &Arc<Shared>,
+        listeners: Listeners,
+        journal: &Path,
+    ) -> Result<Workers, WorkerError> {
         let open = Arc::new(AtomicUsize::new(0));
         let (mut threads, mut progress) = (Vec::new(), Vec::new());
         for (index, socket) in listeners.sockets.into_iter().enumerate() {
             let (started, starts) = mpsc::channel();
-            let seat = Bench { shared: shared.clone(), journal: journal.to_owned(), index, open: open.clone() };
+            let seat = Bench {
+                shared: shared.clone(),
+                journal: journal.to_owned(),
+                index,
+                open: open.clone(),
+            };
             let thread = thread::Builder::new().name(format!("worker-{index}"));
-            threads.push(thread.spawn(move || seat.work(socket, &started)).map_err(WorkerError::Start)?);
-            let started = starts.recv().map_err(|_| WorkerError::Start(std::io::ErrorKind::BrokenPipe.into()))?;
+            threads.push(
+                thread
+                    .spawn(move || seat.work(socket, &started))
+                    .map_err(WorkerError::Start)?,
+            );
+            let started = starts
+                .recv()
+                .map_err(|_| WorkerError::Start(std::io::ErrorKind::BrokenPipe.into()))?;
             progress.push(started?);
         }
         Ok(Workers { threads, progress })
@@ -109,18 +132,25 @@ struct Bench {
 }
 
 impl Bench {
-    fn work(self, socket: std::net::TcpListener, started: &mpsc::Sender<Result<Progress, WorkerError>>) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    fn work(
+        self,
+        socket: std::net::TcpListener,
+        started: &mpsc::Sender<Result<Progress, WorkerError>>,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         // The starter may have given up on an earlier worker; then there is nobody to tell.
         let tell = |result| drop(started.send(result));
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => return tell(Err(WorkerError::Start(error))),
         };
-        let (journal, writer) = match Journal::open(&self.journal, self.index as u32, self.shared.clock.clone()) {
-            Ok(opened) => opened,
-            Err(error) => return tell(Err(WorkerError::Journal(error))),
-        };
+        let (journal, writer) =
+            match Journal::open(&self.journal, self.index as u32, self.shared.clock.clone()) {
+                Ok(opened) => opened,
+                Err(error) => return tell(Err(WorkerError::Journal(error))),
+            };
         tell(Ok(journal.progress()));
         tokio::task::LocalSet::new().block_on(&runtime, async move {
             let writing = tokio::task::spawn_local(writer.run());
@@ -156,7 +186,15 @@ impl CallRecord {
     pub(super) fn new(worker: Rc<Worker>, server: Arc<Server>, request_id: Uuid) -> CallRecord {
         server.metrics.in_flight.increment(1.0);
         let started = worker.shared.clock.now();
-        CallRecord { worker, server, request_id, started, status: None, label: "abandoned", is_settled: false }
+        CallRecord {
+            worker,
+            server,
+            request_id,
+            started,
+            status: None,
+            label: "abandoned",
+            is_settled: false,
+        }
     }
 
     /// The upstream's first byte has come.
@@ -193,7 +231,11 @@ impl Drop for CallRecord {
         if !self.is_settled {
             let status = self.status.filter(|_| self.label == ANSWERED);
             let upstream = status.as_ref().map_or(self.label, StatusCode::as_str);
-            self.write(OutcomeLine { upstream, latency: Duration::ZERO, refund: None });
+            self.write(OutcomeLine {
+                upstream,
+                latency: Duration::ZERO,
+                refund: None,
+            });
         }
     }
 }

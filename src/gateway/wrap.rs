@@ -9,14 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+};
 
-use super::judge::{JudgedCall, Judged, Sent, Verdict};
+use super::Shared;
+use super::judge::{Judged, JudgedCall, Sent, Verdict};
 use super::reply;
 use super::snapshot::Server;
 use super::tools_list::{ListScan, Scanned};
 use super::worker::{CallRecord, Worker};
-use super::Shared;
 use crate::grants::Grant;
 use crate::record::{Journal, OutcomeLine};
 use crate::upstream::child::{Child, ChildEvent, SendError};
@@ -56,18 +58,32 @@ impl Wrap {
         let grant = snapshot.grants.only()?;
         grant.seat(&server.spec.name)?;
         let lists = ListScan::new(shared.clone(), grant.clone(), server.clone(), true);
-        Some(Wrap { worker: Worker::new(shared, journal), grant, server, calls: HashMap::new(), lists })
+        Some(Wrap {
+            worker: Worker::new(shared, journal),
+            grant,
+            server,
+            calls: HashMap::new(),
+            lists,
+        })
     }
 
     /// Passes lines both ways until the client or the child ends; returns how the child ended.
-    pub async fn run<R, W>(mut self, mut child: Child, streams: Streams<R, W>) -> std::io::Result<Option<ExitStatus>>
+    pub async fn run<R, W>(
+        mut self,
+        mut child: Child,
+        streams: Streams<R, W>,
+    ) -> std::io::Result<Option<ExitStatus>>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
         let max = self.worker.shared.snapshot.load().settings.body_max;
         let mut output = streams.output;
-        let mut lines = Lines { input: BufReader::new(streams.input), line: Vec::new(), max };
+        let mut lines = Lines {
+            input: BufReader::new(streams.input),
+            line: Vec::new(),
+            max,
+        };
         let mut waiting: Option<Bytes> = None;
         let mut is_open = true;
         loop {
@@ -105,8 +121,16 @@ impl Wrap {
     /// Judges a line of the client's.
     async fn asked(&mut self, line: Bytes) -> Judgment {
         let (worker, grant) = (self.worker.clone(), self.grant.clone());
-        let Some(seat) = grant.seat(&self.server.spec.name) else { return Judgment::Reply(Bytes::new()) };
-        let sent = Sent { grant: &grant, server: &self.server.spec.name, token: None, headers: None, body: &line };
+        let Some(seat) = grant.seat(&self.server.spec.name) else {
+            return Judgment::Reply(Bytes::new());
+        };
+        let sent = Sent {
+            grant: &grant,
+            server: &self.server.spec.name,
+            token: None,
+            headers: None,
+            body: &line,
+        };
         match worker.judge.judge(seat, sent) {
             Err(refusal) => Judgment::Reply(refusal.message().into()),
             Ok(Judged::Message(_)) => {
@@ -118,16 +142,24 @@ impl Wrap {
     }
 
     async fn called(&mut self, line: Bytes, call: JudgedCall<'_>) -> Judgment {
-        let id = call.envelope.id.clone().map(|id| line.slice(id)).unwrap_or_default();
+        let id = call
+            .envelope
+            .id
+            .clone()
+            .map(|id| line.slice(id))
+            .unwrap_or_default();
         let shown = String::from_utf8_lossy(&id).into_owned();
         let request_id = call.request_id.to_string();
         let reply = match call.verdict {
-            Verdict::Denied(denial, tool) => reply::denied_message(&shown, &tool, &denial, &request_id),
+            Verdict::Denied(denial, tool) => {
+                reply::denied_message(&shown, &tool, &denial, &request_id)
+            }
             Verdict::Held(held, tool) => reply::waiting_message(&shown, &tool, &held, &request_id),
             Verdict::Admitted(recording) => match recording.await {
                 Ok(_recorded) => {
                     self.server.metrics.allowed();
-                    let record = CallRecord::new(self.worker.clone(), self.server.clone(), call.request_id);
+                    let record =
+                        CallRecord::new(self.worker.clone(), self.server.clone(), call.request_id);
                     self.calls.insert(id.to_vec().into(), record);
                     return Judgment::Forward(line);
                 }
@@ -143,8 +175,15 @@ impl Wrap {
     /// What becomes of a line of the child's: lists are filtered, the rest passes; a call's outcome is recorded.
     fn answered(&mut self, line: Bytes) -> Bytes {
         let (scanned, id) = self.lists.scan_reply(&line);
-        if let Some(record) = id.as_ref().and_then(|id| self.calls.remove(&line[id.clone()])) {
-            record.settle(OutcomeLine { upstream: "answered", latency: Duration::ZERO, refund: None });
+        if let Some(record) = id
+            .as_ref()
+            .and_then(|id| self.calls.remove(&line[id.clone()]))
+        {
+            record.settle(OutcomeLine {
+                upstream: "answered",
+                latency: Duration::ZERO,
+                refund: None,
+            });
         }
         match scanned {
             Scanned::Passes => line,
@@ -152,7 +191,11 @@ impl Wrap {
             Scanned::Unreadable => {
                 tracing::warn!("a line of the server's that cannot be read was not passed on");
                 let id = id.map(|id| String::from_utf8_lossy(&line[id]).into_owned());
-                if id.is_some() { reply::unreadable_list(id.as_deref()).into() } else { Bytes::new() }
+                if id.is_some() {
+                    reply::unreadable_list(id.as_deref()).into()
+                } else {
+                    Bytes::new()
+                }
             }
         }
     }
@@ -186,7 +229,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     async fn next(&mut self) -> std::io::Result<Line> {
         loop {
             let room = (self.max + 1).saturating_sub(self.line.len()) as u64;
-            let read = (&mut self.input).take(room).read_until(b'\n', &mut self.line).await?;
+            let read = (&mut self.input)
+                .take(room)
+                .read_until(b'\n', &mut self.line)
+                .await?;
             if self.line.last() == Some(&b'\n') {
                 let line = std::mem::take(&mut self.line);
                 let line = Bytes::from(line).slice(..);
@@ -211,7 +257,10 @@ async fn skip_line(input: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<(
     loop {
         let buffer = input.fill_buf().await?;
         let end = memchr::memchr(b'\n', buffer);
-        let (used, is_done) = (end.map_or(buffer.len(), |end| end + 1), end.is_some() || buffer.is_empty());
+        let (used, is_done) = (
+            end.map_or(buffer.len(), |end| end + 1),
+            end.is_some() || buffer.is_empty(),
+        );
         input.consume(used);
         if is_done {
             return Ok(());

@@ -73,8 +73,12 @@ impl Unauthenticated {
 impl fmt::Display for Unauthenticated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Unauthenticated::Missing => "send `Authorization: Bearer` with a grant token (`toolgate grant new` makes one)",
-            Unauthenticated::Malformed => "this is not a grant token: one starts with `tg_` and is sent once, as `Bearer`",
+            Unauthenticated::Missing => {
+                "send `Authorization: Bearer` with a grant token (`toolgate grant new` makes one)"
+            }
+            Unauthenticated::Malformed => {
+                "this is not a grant token: one starts with `tg_` and is sent once, as `Bearer`"
+            }
             Unauthenticated::Unknown => "this grant token is not known, or has been revoked",
         })
     }
@@ -86,21 +90,46 @@ pub type Covers = BTreeMap<Box<str>, Arc<Policy>>;
 impl Grants {
     /// The grants of `rows` that are not revoked and whose name the configuration knows. Guards of `before` are kept,
     /// so that a reload gives nobody a fresh burst.
-    pub fn build(rows: &[KeptGrant], kinds: &BTreeMap<Box<str>, Covers>, counting: Counting<'_>) -> Grants {
+    pub fn build(
+        rows: &[KeptGrant],
+        kinds: &BTreeMap<Box<str>, Covers>,
+        counting: Counting<'_>,
+    ) -> Grants {
         let live = rows.iter().filter(|row| row.revoked_at.is_none());
         let by_hash = live.filter_map(|row| {
             let covers = kinds.get(&*row.name)?;
             let hash = TokenHash(row.token_hash);
             let guard = counting.guard(&hash);
             let seat = |(server, policy): (&Box<str>, &Arc<Policy>)| {
-                let holder = Holder { grant: &row.id, server };
-                let account = counting.counters.account(holder, policy.limits(), guard.clone());
-                (server.clone(), Seat { policy: policy.clone(), account })
+                let holder = Holder {
+                    grant: &row.id,
+                    server,
+                };
+                let account = counting
+                    .counters
+                    .account(holder, policy.limits(), guard.clone());
+                (
+                    server.clone(),
+                    Seat {
+                        policy: policy.clone(),
+                        account,
+                    },
+                )
             };
             let seats = covers.iter().map(seat).collect();
-            Some((hash, Arc::new(Grant { id: (&*row.id).into(), name: row.name.clone(), guard, seats })))
+            Some((
+                hash,
+                Arc::new(Grant {
+                    id: (&*row.id).into(),
+                    name: row.name.clone(),
+                    guard,
+                    seats,
+                }),
+            ))
         });
-        Grants { by_hash: by_hash.collect() }
+        Grants {
+            by_hash: by_hash.collect(),
+        }
     }
 
     /// The grant of an `Authorization` header, and the token that was sent, so that it can be kept from leaving.
@@ -118,7 +147,10 @@ impl Grants {
             return Err(Unauthenticated::Malformed);
         }
         let token = Token::parse(text).ok_or(Unauthenticated::Malformed)?;
-        let grant = self.by_hash.get(&token.hash()).ok_or(Unauthenticated::Unknown)?;
+        let grant = self
+            .by_hash
+            .get(&token.hash())
+            .ok_or(Unauthenticated::Unknown)?;
         Ok((grant.clone(), token))
     }
 
@@ -157,7 +189,10 @@ pub struct Counting<'a> {
 
 impl Counting<'_> {
     fn guard(&self, hash: &TokenHash) -> Arc<Guard> {
-        let before = self.before.and_then(|before| before.by_hash.get(hash)).map(|grant| &grant.guard);
+        let before = self
+            .before
+            .and_then(|before| before.by_hash.get(hash))
+            .map(|grant| &grant.guard);
         match before {
             Some(guard) if guard.settings() == self.guard => guard.clone(),
             _ => Arc::new(Guard::new(self.guard)),

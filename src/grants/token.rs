@@ -31,7 +31,10 @@ impl Token {
         while text.len() < PREFIX.len() + SECRET_LEN {
             getrandom::fill(&mut random)?;
             // 248 is the largest multiple of 62 in a byte: letters above it would come up more often than others.
-            let letters = random.iter().filter(|&&byte| byte < 248).map(|&byte| ALPHABET[byte as usize % 62] as char);
+            let letters = random
+                .iter()
+                .filter(|&&byte| byte < 248)
+                .map(|&byte| ALPHABET[byte as usize % 62] as char);
             text.extend(letters.take(PREFIX.len() + SECRET_LEN - text.len()));
         }
         text.push_str(&checksum(&text));
@@ -41,7 +44,8 @@ impl Token {
     /// A token with this text; `None` if its form or its checksum is wrong, which a typing error almost always makes it.
     pub fn parse(text: &str) -> Option<Token> {
         let secret = text.strip_prefix(PREFIX)?;
-        let fits = secret.len() == SECRET_LEN + CHECKSUM_LEN && secret.bytes().all(|byte| ALPHABET.contains(&byte));
+        let fits = secret.len() == SECRET_LEN + CHECKSUM_LEN
+            && secret.bytes().all(|byte| ALPHABET.contains(&byte));
         let (body, check) = text.split_at_checked(PREFIX.len() + SECRET_LEN)?;
         (fits && checksum(body) == check).then(|| Token(text.to_owned()))
     }
@@ -89,7 +93,14 @@ mod tests {
             let wrong = String::from_utf8(wrong).expect("ASCII");
             assert_eq!(Token::parse(&wrong), None, "letter {at}");
         }
-        for wrong in ["", "tg_", &text[..51], &format!("{text}0"), &format!("Bearer {text}"), "tg_é"] {
+        for wrong in [
+            "",
+            "tg_",
+            &text[..51],
+            &format!("{text}0"),
+            &format!("Bearer {text}"),
+            "tg_é",
+        ] {
             assert_eq!(Token::parse(wrong), None, "{wrong}");
         }
     }

@@ -146,45 +146,84 @@ const INVALID_PARAMS: i64 = -32602;
 
 /// Keys that nothing but themselves may look like, in the envelope and in `params`.
 const ENVELOPE_KEYS: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];
-const PARAMS_KEYS: &[&str] = &["name", "arguments", "_meta", "uri", "requestId", "cursor", "task"];
+const PARAMS_KEYS: &[&str] = &[
+    "name",
+    "arguments",
+    "_meta",
+    "uri",
+    "requestId",
+    "cursor",
+    "task",
+];
 
 /// Reads a body's envelope. Errors are JSON-RPC `-32600` (invalid request) or `-32602` (invalid params).
 pub fn parse<'a>(document: &'a Document<'a>) -> Result<Message<'a>, Invalid> {
     let root = document.root();
-    let invalid = |what| Invalid { code: INVALID_REQUEST, what, id: None };
+    let invalid = |what| Invalid {
+        code: INVALID_REQUEST,
+        what,
+        id: None,
+    };
     match root.kind() {
         Kind::Object => {}
-        Kind::Array => return Err(invalid("batches are not accepted: send one message in each request")),
+        Kind::Array => {
+            return Err(invalid(
+                "batches are not accepted: send one message in each request",
+            ));
+        }
         _ => return Err(invalid("a message must be a JSON object")),
     }
     refuse_lookalikes(root, ENVELOPE_KEYS)
         .map_err(|()| invalid("a key of the message looks like a JSON-RPC key without being it"))?;
     let id = root.member("id").map(readable_id).transpose()?;
-    let invalid = |what| Invalid { code: INVALID_REQUEST, what, id: id.clone() };
+    let invalid = |what| Invalid {
+        code: INVALID_REQUEST,
+        what,
+        id: id.clone(),
+    };
     if root.member("jsonrpc").and_then(Value::as_str) != Some("2.0") {
         return Err(invalid("`jsonrpc` must be \"2.0\""));
     }
     let Some(method) = root.member("method") else {
         return response(root, id);
     };
-    let name = method.as_str().ok_or_else(|| invalid("`method` must be a string"))?;
+    let name = method
+        .as_str()
+        .ok_or_else(|| invalid("`method` must be a string"))?;
     if root.member("result").is_some() || root.member("error").is_some() {
-        return Err(invalid("a message with `method` has neither `result` nor `error`"));
+        return Err(invalid(
+            "a message with `method` has neither `result` nor `error`",
+        ));
     }
     request(root, name, id)
 }
 
-fn request<'a>(root: Value<'a>, name: &'a str, id: Option<Range<usize>>) -> Result<Message<'a>, Invalid> {
-    let invalid = |code, what| Invalid { code, what, id: id.clone() };
+fn request<'a>(
+    root: Value<'a>,
+    name: &'a str,
+    id: Option<Range<usize>>,
+) -> Result<Message<'a>, Invalid> {
+    let invalid = |code, what| Invalid {
+        code,
+        what,
+        id: id.clone(),
+    };
     let params = root.member("params");
     if params.is_some_and(|params| params.kind() != Kind::Object) {
         return Err(invalid(INVALID_PARAMS, "`params` must be an object"));
     }
     if params.is_some_and(|params| refuse_lookalikes(params, PARAMS_KEYS).is_err()) {
-        return Err(invalid(INVALID_PARAMS, "a key of `params` looks like one of MCP's without being it"));
+        return Err(invalid(
+            INVALID_PARAMS,
+            "a key of `params` looks like one of MCP's without being it",
+        ));
     }
     let method = Method::named(name);
-    let shape = if id.is_some() { Shape::Request } else { Shape::Notification };
+    let shape = if id.is_some() {
+        Shape::Request
+    } else {
+        Shape::Notification
+    };
     if shape == Shape::Notification && !name.starts_with("notifications/") {
         return Err(invalid(INVALID_REQUEST, "this method needs an `id`"));
     }
@@ -196,21 +235,35 @@ fn request<'a>(root: Value<'a>, name: &'a str, id: Option<Range<usize>>) -> Resu
         shape,
         method,
         id: id.clone(),
-        progress_token: meta.and_then(|meta| meta.member("progressToken")).map(Value::span),
+        progress_token: meta
+            .and_then(|meta| meta.member("progressToken"))
+            .map(Value::span),
         cancels: params
             .filter(|_| method == Method::Cancelled)
             .and_then(|params| params.member("requestId"))
             .map(Value::span),
-        is_modern: meta.is_some_and(|meta| meta.member("io.modelcontextprotocol/protocolVersion").is_some()),
+        is_modern: meta.is_some_and(|meta| {
+            meta.member("io.modelcontextprotocol/protocolVersion")
+                .is_some()
+        }),
     };
-    Ok(Message { envelope, name, params })
+    Ok(Message {
+        envelope,
+        name,
+        params,
+    })
 }
 
 fn response<'a>(root: Value<'a>, id: Option<Range<usize>>) -> Result<Message<'a>, Invalid> {
-    let answers = usize::from(root.member("result").is_some()) + usize::from(root.member("error").is_some());
+    let answers =
+        usize::from(root.member("result").is_some()) + usize::from(root.member("error").is_some());
     if answers != 1 || id.is_none() {
         let what = "a message needs a `method`, or an `id` and one of `result` and `error`";
-        return Err(Invalid { code: INVALID_REQUEST, what, id });
+        return Err(Invalid {
+            code: INVALID_REQUEST,
+            what,
+            id,
+        });
     }
     let envelope = Envelope {
         shape: Shape::Response,
@@ -220,21 +273,35 @@ fn response<'a>(root: Value<'a>, id: Option<Range<usize>>) -> Result<Message<'a>
         cancels: None,
         is_modern: false,
     };
-    Ok(Message { envelope, name: "", params: None })
+    Ok(Message {
+        envelope,
+        name: "",
+        params: None,
+    })
 }
 
 /// An id is a string or an integer (MCP base protocol, "Requests"); anything else some server would change.
 fn readable_id(id: Value<'_>) -> Result<Range<usize>, Invalid> {
-    let is_integer = id.as_number().is_some_and(|text| !text.contains(['.', 'e', 'E']));
+    let is_integer = id
+        .as_number()
+        .is_some_and(|text| !text.contains(['.', 'e', 'E']));
     if is_integer || id.kind() == Kind::String {
         return Ok(id.span());
     }
-    Err(Invalid { code: INVALID_REQUEST, what: "`id` must be a string or an integer", id: None })
+    Err(Invalid {
+        code: INVALID_REQUEST,
+        what: "`id` must be a string or an integer",
+        id: None,
+    })
 }
 
 fn refuse_lookalikes(object: Value<'_>, protected: &[&str]) -> Result<(), ()> {
-    let is_lookalike = |key: &str| !protected.contains(&key) && protected.iter().any(|name| folds_to(key, name));
-    let found = object.members().filter_map(|(key, _)| key.as_str()).any(is_lookalike);
+    let is_lookalike =
+        |key: &str| !protected.contains(&key) && protected.iter().any(|name| folds_to(key, name));
+    let found = object
+        .members()
+        .filter_map(|(key, _)| key.as_str())
+        .any(is_lookalike);
     if found { Err(()) } else { Ok(()) }
 }
 
@@ -245,7 +312,9 @@ mod tests {
 
     fn parsed<T>(body: &str, then: impl FnOnce(Result<Message<'_>, Invalid>) -> T) -> T {
         let mut reader = Reader::new(Duplicates::Refused);
-        let document = reader.read(body.as_bytes()).expect("the test's body is JSON");
+        let document = reader
+            .read(body.as_bytes())
+            .expect("the test's body is JSON");
         then(parse(&document))
     }
 
@@ -254,9 +323,15 @@ mod tests {
         let body = r#"{"jsonrpc":"2.0","id": 9007199254740993 ,"method":"tools\/call","params":{"name":"x","_meta":{"progressToken":"p"}}}"#;
         parsed(body, |message| {
             let envelope = message.expect("a request").envelope;
-            assert_eq!((envelope.shape, envelope.method), (Shape::Request, Method::ToolsCall));
+            assert_eq!(
+                (envelope.shape, envelope.method),
+                (Shape::Request, Method::ToolsCall)
+            );
             assert_eq!(envelope.id.map(|id| &body[id]), Some("9007199254740993"));
-            assert_eq!(envelope.progress_token.map(|token| &body[token]), Some("\"p\""));
+            assert_eq!(
+                envelope.progress_token.map(|token| &body[token]),
+                Some("\"p\"")
+            );
         });
     }
 
@@ -291,7 +366,14 @@ mod tests {
 
     #[test]
     fn a_method_is_known_by_its_exact_name_only() {
-        for name in ["Tools/Call", "tools/call ", "tools//call", "tools/call\u{0}", "rpc.discover", ""] {
+        for name in [
+            "Tools/Call",
+            "tools/call ",
+            "tools//call",
+            "tools/call\u{0}",
+            "rpc.discover",
+            "",
+        ] {
             assert_eq!(Method::named(name), Method::Unknown, "{name:?}");
         }
         assert_eq!(Method::named("resources/read"), Method::Other);

@@ -8,7 +8,7 @@ mod reply;
 mod revision;
 mod tools;
 
-pub use event_stream::{Event, EventStream, EventTooLong};
+pub use event_stream::{EVENT_LEN_MAX, Event, EventStream, EventTooLong};
 pub use message::{Envelope, Invalid, Message, Method, Shape, parse};
 pub use reply::{denied_result, error};
 pub use revision::{HeaderMismatch, ModernHeaders};

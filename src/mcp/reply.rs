@@ -26,7 +26,11 @@ pub fn denied_result(id: &str, text: &str, facts: Value) -> Vec<u8> {
 }
 
 fn envelope(id: Option<&str>, key: &str, value: &Value) -> Vec<u8> {
-    format!(r#"{{"jsonrpc":"2.0","id":{},"{key}":{value}}}"#, id.unwrap_or("null")).into_bytes()
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{},"{key}":{value}}}"#,
+        id.unwrap_or("null")
+    )
+    .into_bytes()
 }
 
 #[cfg(test)]
@@ -38,10 +42,16 @@ mod tests {
         for id in ["1", "9007199254740993", r#""a\u0041""#, r#""""#, "-0"] {
             let reply = denied_result(id, "[POLICY DENIED] x", json!({ "kind": "rule" }));
             let text = String::from_utf8(reply).expect("UTF-8");
-            assert!(text.starts_with(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":"#)), "{text}");
+            assert!(
+                text.starts_with(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":"#)),
+                "{text}"
+            );
             assert!(serde_json::from_str::<Value>(&text).is_ok(), "{text}");
         }
         let text = String::from_utf8(error(None, -32700, "x", None)).expect("UTF-8");
-        assert_eq!(text, r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}"#);
+        assert_eq!(
+            text,
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}"#
+        );
     }
 }

@@ -42,7 +42,13 @@ impl HeaderMismatch {
 }
 
 /// The revisions that the gateway passes on.
-const REVISIONS: &[&str] = &["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", MODERN];
+const REVISIONS: &[&str] = &[
+    "2024-11-05",
+    "2025-03-26",
+    "2025-06-18",
+    "2025-11-25",
+    MODERN,
+];
 
 /// The first revision without sessions.
 const MODERN: &str = "2026-07-28";
@@ -50,10 +56,14 @@ const MODERN: &str = "2026-07-28";
 impl ModernHeaders<'_> {
     /// Compares the headers with the message, where either says that it is of a revision that wants them.
     pub fn check(&self, message: &Message<'_>) -> Result<(), HeaderMismatch> {
-        if self.version.is_some_and(|version| !REVISIONS.contains(&version)) {
+        if self
+            .version
+            .is_some_and(|version| !REVISIONS.contains(&version))
+        {
             return Err(HeaderMismatch::Version);
         }
-        if (!message.envelope.is_modern && self.version != Some(MODERN)) || message.name.is_empty() {
+        if (!message.envelope.is_modern && self.version != Some(MODERN)) || message.name.is_empty()
+        {
             return Ok(());
         }
         let meta = message.params.and_then(|params| params.member("_meta"));
@@ -69,7 +79,10 @@ impl ModernHeaders<'_> {
             (_, "resources/read") => "uri",
             _ => return Ok(()),
         };
-        let expected = message.params.and_then(|params| params.member(named)).and_then(Value::as_str);
+        let expected = message
+            .params
+            .and_then(|params| params.member(named))
+            .and_then(Value::as_str);
         if expected.is_some() && expected != self.name.and_then(decoded).as_deref() {
             return Err(HeaderMismatch::Differs("Mcp-Name"));
         }
@@ -84,7 +97,10 @@ impl ModernHeaders<'_> {
 
 /// A header's value, which may be spelled `=?base64?…?=` where it is not plain ASCII. `None`: broken.
 fn decoded(value: &str) -> Option<String> {
-    let Some(encoded) = value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) else {
+    let Some(encoded) = value
+        .strip_prefix("=?base64?")
+        .and_then(|rest| rest.strip_suffix("?="))
+    else {
         return Some(value.to_owned());
     };
     String::from_utf8(STANDARD.decode(encoded).ok()?).ok()

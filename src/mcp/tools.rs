@@ -22,12 +22,20 @@ pub struct ToolsCall<'a> {
 impl<'a> ToolsCall<'a> {
     /// Reads `params` of a `tools/call`. Errors are JSON-RPC `-32602`.
     pub fn of(message: &Message<'a>) -> Result<ToolsCall<'a>, Invalid> {
-        let invalid = |what| Invalid { code: -32602, what, id: message.envelope.id.clone() };
-        let params = message.params.ok_or_else(|| invalid("`tools/call` needs `params`"))?;
+        let invalid = |what| Invalid {
+            code: -32602,
+            what,
+            id: message.envelope.id.clone(),
+        };
+        let params = message
+            .params
+            .ok_or_else(|| invalid("`tools/call` needs `params`"))?;
         let tool = params.member("name").and_then(Value::as_str);
         let tool = tool.ok_or_else(|| invalid("`params.name` must be a string"))?;
         if tool.len() > NAME_MAX {
-            return Err(invalid("`params.name` is longer than any tool's name may be"));
+            return Err(invalid(
+                "`params.name` is longer than any tool's name may be",
+            ));
         }
         let arguments = params.member("arguments");
         if arguments.is_some_and(|arguments| arguments.kind() != Kind::Object) {
@@ -50,18 +58,31 @@ pub struct ListReply {
 
 /// Whether a message is a result that lists tools, on whatever stream it comes.
 pub fn is_tools_list_result(document: &Document<'_>) -> bool {
-    document.root().member("result").and_then(|result| result.member("tools")).is_some()
+    document
+        .root()
+        .member("result")
+        .and_then(|result| result.member("tools"))
+        .is_some()
 }
 
 /// Reads a `tools/list` reply and keeps only the tools for which `keep` says so; every other byte of what stays is
 /// kept, but that `cacheScope` says `private`. A JSON-RPC error passes as it is. `None`: this cannot be read as either.
 pub fn tools_list_reply(document: &Document<'_>, keep: impl Fn(&str) -> bool) -> Option<ListReply> {
     let root = document.root();
-    if root.kind() == Kind::Object && root.member("error").is_some() && root.member("result").is_none() {
-        return Some(ListReply { filtered: None, tools: Vec::new(), has_next: false });
+    if root.kind() == Kind::Object
+        && root.member("error").is_some()
+        && root.member("result").is_none()
+    {
+        return Some(ListReply {
+            filtered: None,
+            tools: Vec::new(),
+            has_next: false,
+        });
     }
     let result = root.member("result")?;
-    let list = result.member("tools").filter(|list| list.kind() == Kind::Array)?;
+    let list = result
+        .member("tools")
+        .filter(|list| list.kind() == Kind::Array)?;
     let mut tools = Vec::new();
     let mut kept = Vec::new();
     for tool in list.elements() {
@@ -75,11 +96,20 @@ pub fn tools_list_reply(document: &Document<'_>, keep: impl Fn(&str) -> bool) ->
     if kept.len() < tools.len() {
         edits.push((list.span(), format!("[{}]", kept.join(","))));
     }
-    if let Some(scope) = result.member("cacheScope").filter(|scope| scope.as_str() != Some("private")) {
+    if let Some(scope) = result
+        .member("cacheScope")
+        .filter(|scope| scope.as_str() != Some("private"))
+    {
         edits.push((scope.span(), "\"private\"".to_owned()));
     }
-    let has_next = result.member("nextCursor").is_some_and(|cursor| cursor.kind() != Kind::Null);
-    Some(ListReply { filtered: edited(document.source(), edits), tools, has_next })
+    let has_next = result
+        .member("nextCursor")
+        .is_some_and(|cursor| cursor.kind() != Kind::Null);
+    Some(ListReply {
+        filtered: edited(document.source(), edits),
+        tools,
+        has_next,
+    })
 }
 
 /// The source with some spans replaced; `None` if there is nothing to replace.
@@ -107,7 +137,9 @@ mod tests {
 
     fn filtered(body: &str) -> Option<(String, Vec<Box<str>>)> {
         let mut reader = Reader::new(Duplicates::Refused);
-        let document = reader.read(body.as_bytes()).expect("the test's body is JSON");
+        let document = reader
+            .read(body.as_bytes())
+            .expect("the test's body is JSON");
         let reply = tools_list_reply(&document, |name| name != "secret")?;
         let bytes = reply.filtered.unwrap_or_else(|| body.as_bytes().to_vec());
         Some((String::from_utf8(bytes).expect("UTF-8"), reply.tools))
@@ -132,7 +164,9 @@ mod tests {
 
     #[test]
     fn a_filtered_list_is_never_cached_for_others() {
-        let (text, _) = filtered(r#"{"result":{"cacheScope":"public","tools":[{"name":"secret"}]}}"#).expect("a list");
+        let (text, _) =
+            filtered(r#"{"result":{"cacheScope":"public","tools":[{"name":"secret"}]}}"#)
+                .expect("a list");
         assert_eq!(text, r#"{"result":{"cacheScope":"private","tools":[]}}"#);
     }
 
@@ -161,7 +195,8 @@ mod tests {
             (r#"{"name":7}"#, false),
             ("{}", false),
         ] {
-            let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+            let body =
+                format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
             let document = reader.read(body.as_bytes()).expect("JSON");
             let message = parse(&document).expect("a message");
             assert_eq!(ToolsCall::of(&message).is_ok(), fine, "{params}");

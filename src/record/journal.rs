@@ -237,9 +237,15 @@ impl<'p> Future for Recording<'p> {
             None => false,
         };
         let admitted = self.admitted.take();
-        let (charges, taken) = admitted.expect("a future is not polled after it was ready").into_parts();
+        let (charges, taken) = admitted
+            .expect("a future is not polled after it was ready")
+            .into_parts();
         Poll::Ready(match is_written {
-            true => Ok(Recorded { request_id: self.request_id, charges, taken }),
+            true => Ok(Recorded {
+                request_id: self.request_id,
+                charges,
+                taken,
+            }),
             false => Err(NotRecorded { taken }),
         })
     }

@@ -9,7 +9,9 @@ mod metrics;
 mod replay;
 mod segment;
 
-pub use journal::{Journal, JournalError, JournalWriter, NotRecorded, Progress, Recorded, Recording};
+pub use journal::{
+    Journal, JournalError, JournalWriter, NotRecorded, Progress, Recorded, Recording,
+};
 pub use line::{Entry, OutcomeLine};
 pub use metrics::{Metrics, ServerMetrics};
 pub use replay::{ReplayError, Replayed, TAIL_MAX, compact, replay, tail};

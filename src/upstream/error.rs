@@ -124,6 +124,40 @@ impl ForwardError {
         }
     }
 
+    /// All that [`ForwardError::label`] may say.
+    pub const LABELS: &'static [&'static str] = &[
+        "connect",
+        "connect_late",
+        "late",
+        "cut",
+        "protocol",
+        "redirected",
+        "saturated",
+        "child_not_started",
+        "child_gone",
+        "handshake_refused",
+        "stopped",
+        "not_judged",
+    ];
+
+    /// A label for metrics and the journal, from a closed list.
+    pub fn label(&self) -> &'static str {
+        match self {
+            ForwardError::Connect { .. } => "connect",
+            ForwardError::ConnectLate { .. } => "connect_late",
+            ForwardError::Late { .. } => "late",
+            ForwardError::Cut { .. } => "cut",
+            ForwardError::Protocol { .. } => "protocol",
+            ForwardError::Redirected { .. } => "redirected",
+            ForwardError::Saturated { .. } => "saturated",
+            ForwardError::ChildNotStarted { .. } => "child_not_started",
+            ForwardError::ChildGone { .. } => "child_gone",
+            ForwardError::HandshakeRefused { .. } => "handshake_refused",
+            ForwardError::Stopped { .. } => "stopped",
+            ForwardError::NotJudged => "not_judged",
+        }
+    }
+
     /// Whether it was a time-out (504 rather than 502).
     pub fn is_late(&self) -> bool {
         matches!(

@@ -10,7 +10,7 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Uri};
 
 /// One server of the configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ServerSpec {
     /// Its name in the configuration and in the path `/mcp/<name>`.
     pub name: Arc<str>,
@@ -21,7 +21,7 @@ pub struct ServerSpec {
 }
 
 /// How a server is reached.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Transport {
     /// Streamable HTTP.
     Http {
@@ -72,7 +72,7 @@ impl Default for Times {
 }
 
 /// An `http` or `https` URL, taken apart as connections need it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct HttpTarget {
     pub(super) is_tls: bool,
     /// Without the brackets of an IPv6 address.
