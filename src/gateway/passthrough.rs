@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::body::{Body, Quiet, Stream};
 use super::reply;
 use super::tools_call::Request;
-use super::tools_list::{self, EventFilter, ListScan};
+use super::tools_list::{self, Asked, EventFilter, ListScan};
 use super::worker::{CallRecord, Worker};
 use crate::grants::Token;
 use crate::mcp::{Envelope, Era, Method};
@@ -72,12 +72,12 @@ pub(super) async fn pass(
         .as_ref()
         .is_some_and(|envelope| envelope.method == Method::ToolsList);
     let scan = (is_list || method == http::Method::GET).then(|| {
-        let is_first = !tools_list::has_cursor(&request.body);
+        let asked = Asked::by(&request.body);
         ListScan::new(
             worker.shared.clone(),
             request.entry.grant.clone(),
             server.clone(),
-            is_first,
+            asked,
         )
     });
     let outgoing = Outgoing {

@@ -17,7 +17,7 @@ use super::Shared;
 use super::judge::{Judged, JudgedCall, Sent, Verdict};
 use super::reply;
 use super::snapshot::Server;
-use super::tools_list::{ListScan, Scanned};
+use super::tools_list::{Asked, ListScan, Scanned};
 use super::worker::{CallRecord, Worker};
 use crate::grants::Grant;
 use crate::record::{Journal, OutcomeLine};
@@ -57,7 +57,12 @@ impl Wrap {
         let server = snapshot.servers.get(server)?.clone();
         let grant = snapshot.grants.only()?;
         grant.seat(&server.spec.name)?;
-        let lists = ListScan::new(shared.clone(), grant.clone(), server.clone(), true);
+        let lists = ListScan::new(
+            shared.clone(),
+            grant.clone(),
+            server.clone(),
+            Asked::FirstPage,
+        );
         Some(Wrap {
             worker: Worker::new(shared, journal),
             grant,
@@ -225,7 +230,7 @@ enum Line {
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    /// The next line that is not blank, without its end. Dropping the future loses nothing.
+    /// The next line that is not blank, with its end. Dropping the future loses nothing.
     async fn next(&mut self) -> std::io::Result<Line> {
         loop {
             let room = (self.max + 1).saturating_sub(self.line.len()) as u64;
@@ -234,9 +239,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 .read_until(b'\n', &mut self.line)
                 .await?;
             if self.line.last() == Some(&b'\n') {
-                let line = std::mem::take(&mut self.line);
-                let line = Bytes::from(line).slice(..);
-                let line = line.slice(..line.len() - 1);
+                let line = Bytes::from(std::mem::take(&mut self.line));
                 if !line.trim_ascii().is_empty() {
                     return Ok(Line::Whole(line));
                 }
