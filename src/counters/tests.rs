@@ -434,3 +434,11 @@ fn a_small_counter_is_grown_to_its_max_and_no_further() {
     }
     assert_eq!(calls.capacity(), 10);
 }
+
+impl Taken {
+    /// What a call would have taken.
+    pub(crate) fn in_test(key: CounterKey, charged: Charged) -> Taken {
+        let parts = [(key, charged)].into_iter().collect();
+        Taken { parts }
+    }
+}

@@ -11,3 +11,6 @@ mod segment;
 pub use journal::{Journal, JournalError, JournalWriter, NotRecorded, Progress, Recorded};
 pub use line::{Entry, OutcomeLine};
 pub use replay::{ReplayError, Replayed, TAIL_MAX, compact, replay, tail};
+
+#[cfg(test)]
+mod tests;
