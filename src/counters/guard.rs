@@ -32,6 +32,7 @@ impl Default for GuardSettings {
 /// The guard of one grant, shared by all its accounts.
 #[derive(Debug)]
 pub struct Guard {
+    settings: GuardSettings,
     pace: Pace,
     full: Mutex<Timestamp>,
 }
@@ -48,12 +49,18 @@ impl Guard {
     pub fn new(settings: GuardSettings) -> Guard {
         let second: u64 = 1_000_000_000;
         Guard {
+            settings,
             pace: Pace {
                 period: second.div_ceil(settings.per_second.get().into()),
                 burst: settings.burst,
             },
             full: Mutex::default(),
         }
+    }
+
+    /// What it was made with.
+    pub fn settings(&self) -> GuardSettings {
+        self.settings
     }
 
     /// Asks to let one call pass; else how long until it would.

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -154,28 +154,13 @@ impl Journal {
     /// Stages the decision line of a call that may run, at once; the future is ready when it is written or cannot be.
     ///
     /// Whoever drops the future instead of waiting keeps the charge: nobody knows then whether the call was written.
-    pub fn decision<'p>(
-        &self,
-        admitted: Admitted<'p>,
-        entry: &Entry<'_>,
-    ) -> impl Future<Output = Result<Recorded<'p>, NotRecorded>> + use<'p> {
+    pub fn decision<'p>(&self, admitted: Admitted<'p>, entry: &Entry<'_>) -> Recording<'p> {
         let verdict = Verdict::allow(admitted.taken());
         let staged = self.stage(|lines, now| line::decision(lines, now, entry, verdict));
-        let request_id = entry.request_id;
-        async move {
-            let is_written = match staged {
-                Some(batch) => Written(batch).await,
-                None => false,
-            };
-            let (charges, taken) = admitted.into_parts();
-            match is_written {
-                true => Ok(Recorded {
-                    request_id,
-                    charges,
-                    taken,
-                }),
-                false => Err(NotRecorded { taken }),
-            }
+        Recording {
+            written: staged.map(Written),
+            admitted: Some(admitted),
+            request_id: entry.request_id,
         }
     }
 
@@ -233,7 +218,41 @@ impl Journal {
     }
 }
 
+/// A decision line on its way; see [`Journal::decision`].
+#[derive(Debug)]
+#[must_use = "a call may leave only once its decision is recorded"]
+pub struct Recording<'p> {
+    /// `None`: the line was not even staged.
+    written: Option<Written>,
+    admitted: Option<Admitted<'p>>,
+    request_id: Uuid,
+}
+
+impl<'p> Future for Recording<'p> {
+    type Output = Result<Recorded<'p>, NotRecorded>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let is_written = match &mut self.written {
+            Some(written) => ready!(Pin::new(written).poll(context)),
+            None => false,
+        };
+        let admitted = self.admitted.take();
+        let (charges, taken) = admitted
+            .expect("a future is not polled after it was ready")
+            .into_parts();
+        Poll::Ready(match is_written {
+            true => Ok(Recorded {
+                request_id: self.request_id,
+                charges,
+                taken,
+            }),
+            false => Err(NotRecorded { taken }),
+        })
+    }
+}
+
 /// Ready when a batch is written (`true`) or lost.
+#[derive(Debug)]
 struct Written(Rc<Batch>);
 
 impl Future for Written {

@@ -5,11 +5,15 @@
 
 mod journal;
 mod line;
+mod metrics;
 mod replay;
 mod segment;
 
-pub use journal::{Journal, JournalError, JournalWriter, NotRecorded, Progress, Recorded};
+pub use journal::{
+    Journal, JournalError, JournalWriter, NotRecorded, Progress, Recorded, Recording,
+};
 pub use line::{Entry, OutcomeLine};
+pub use metrics::{Metrics, ServerMetrics};
 pub use replay::{ReplayError, Replayed, TAIL_MAX, compact, replay, tail};
 
 #[cfg(test)]

@@ -1,0 +1,159 @@
+//! One condition, and conditions put together: does it hold for these arguments?
+//!
+//! It never decides what an answer means for the call: that is the entry's.
+
+use std::borrow::Cow;
+
+use super::operator::Operator;
+use super::path::{Path, Step};
+use super::truth::{Sense, Truth, Work};
+use crate::json::{Kind, Value};
+
+/// A test of what stands at one path.
+#[derive(Debug, Clone)]
+pub(super) struct Condition {
+    pub(super) path: Path,
+    pub(super) operator: Operator,
+    /// What the agent is told where the value has no type that can be compared.
+    pub(super) wanted: Box<str>,
+}
+
+/// A condition, or several under one word.
+#[derive(Debug, Clone)]
+pub(super) enum Clause {
+    /// `{ "path", "op", "value" }`
+    One(Condition),
+    /// `{ "any": […] }`
+    Any(Box<[Clause]>),
+    /// `{ "all": […] }`
+    All(Box<[Clause]>),
+    /// `{ "not": {…} }`
+    Not(Box<Clause>),
+}
+
+/// The arguments of the call being judged, and what judging may still cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scene<'s, 'a> {
+    pub(super) arguments: Option<Value<'a>>,
+    pub(super) work: &'s Work,
+}
+
+impl Clause {
+    /// Judges the clause.
+    pub(super) fn judge(&self, scene: Scene<'_, '_>, sense: Sense) -> Truth {
+        match self {
+            Clause::One(condition) => {
+                condition.walk(scene.arguments, &condition.path.steps, (sense, scene.work))
+            }
+            Clause::Any(clauses) => Truth::any(clauses.iter().map(|one| one.judge(scene, sense))),
+            Clause::All(clauses) => Truth::all(clauses.iter().map(|one| one.judge(scene, sense))),
+            Clause::Not(clause) => !clause.judge(scene, sense.flipped()),
+        }
+    }
+
+    /// Why the clause is unknown, in words for the agent; `None` if it is not.
+    pub(super) fn why_unknown(&self, scene: Scene<'_, '_>, sense: Sense) -> Option<Cow<'_, str>> {
+        match self {
+            Clause::One(condition) if self.judge(scene, sense) == Truth::Unknown => {
+                Some(condition.why_unknown(scene))
+            }
+            Clause::One(_) => None,
+            Clause::Any(clauses) | Clause::All(clauses) => {
+                clauses.iter().find_map(|one| one.why_unknown(scene, sense))
+            }
+            Clause::Not(clause) => clause.why_unknown(scene, sense.flipped()),
+        }
+    }
+
+    /// All conditions, in the order of the document.
+    pub(super) fn conditions<'c>(&'c self, into: &mut Vec<&'c Condition>) {
+        match self {
+            Clause::One(condition) => into.push(condition),
+            Clause::Any(clauses) | Clause::All(clauses) => {
+                clauses.iter().for_each(|one| one.conditions(into));
+            }
+            Clause::Not(clause) => clause.conditions(into),
+        }
+    }
+}
+
+impl Condition {
+    /// Goes down the path and judges what stands at its end. Steps are bounded by the path, elements by `work`.
+    fn walk(&self, at: Option<Value<'_>>, steps: &[Step], how: (Sense, &Work)) -> Truth {
+        let (sense, work) = how;
+        if !work.spend(1) {
+            return Truth::Unknown;
+        }
+        let here = at.filter(|value| value.kind() != Kind::Null);
+        let (Some(value), Some((step, rest))) = (here, steps.split_first()) else {
+            return self.operator.judge(here, sense, work);
+        };
+        match (step, value.kind()) {
+            (Step::Key(key), Kind::Object) => match member(value, key, work) {
+                Ok(found) => self.walk(found, rest, how),
+                Err(UsedUp) => Truth::Unknown,
+            },
+            (Step::Index(index), Kind::Array) if work.spend(*index) => {
+                self.walk(value.elements().nth(*index), rest, how)
+            }
+            (Step::Each, Kind::Array) => {
+                let mut truths = value
+                    .elements()
+                    .map(|element| self.walk(Some(element), rest, how))
+                    .peekable();
+                match (truths.peek(), sense) {
+                    (None, _) => self.operator.judge(None, sense, work),
+                    (_, Sense::Require) => Truth::all(truths),
+                    (_, Sense::Forbid) => Truth::any(truths),
+                }
+            }
+            _ => Truth::Unknown,
+        }
+    }
+
+    fn why_unknown(&self, scene: Scene<'_, '_>) -> Cow<'_, str> {
+        if scene.work.is_used_up() {
+            return format!("{} is too large to be judged", self.path.text).into();
+        }
+        match self.stuck(scene.arguments, 0) {
+            Some(depth) => {
+                let wanted = match self.path.steps[depth] {
+                    Step::Key(_) => "an object",
+                    Step::Index(_) | Step::Each => "an array",
+                };
+                format!("{} must be {wanted}", self.path.shown(depth)).into()
+            }
+            None => Cow::Borrowed(&self.wanted),
+        }
+    }
+
+    /// The first step of the path that leads into what it cannot enter.
+    fn stuck(&self, at: Option<Value<'_>>, depth: usize) -> Option<usize> {
+        let value = at.filter(|value| value.kind() != Kind::Null)?;
+        match (self.path.steps.get(depth)?, value.kind()) {
+            (Step::Key(key), Kind::Object) => self.stuck(value.member(key), depth + 1),
+            (Step::Index(index), Kind::Array) => {
+                self.stuck(value.elements().nth(*index), depth + 1)
+            }
+            (Step::Each, Kind::Array) => value
+                .elements()
+                .find_map(|element| self.stuck(Some(element), depth + 1)),
+            _ => Some(depth),
+        }
+    }
+}
+
+/// There is no work left to look for a key.
+struct UsedUp;
+
+fn member<'a>(object: Value<'a>, key: &str, work: &Work) -> Result<Option<Value<'a>>, UsedUp> {
+    for (name, value) in object.members() {
+        if !work.spend(1) {
+            return Err(UsedUp);
+        }
+        if name.as_str() == Some(key) {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}

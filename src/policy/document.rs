@@ -1,0 +1,280 @@
+//! The JSON a person writes, as typed data that knows where it stands.
+//!
+//! It never decides what a document means; that is `compile`'s.
+
+use super::fields::{self, Fields, Keys, Text, wrong_type};
+use super::limit_text::{self, LimitText};
+use super::mistake::{Mistakes, Place};
+use crate::json::Kind;
+
+/// `any`, `all` and `not` may stand in one another so deep.
+const NESTING_MAX: usize = 8;
+
+const DOCUMENT: Keys = Keys {
+    built: &["version", "description", "default", "hide", "tools"],
+    not_built: &[
+        "all_tools",
+        "counters",
+        "methods",
+        "prompts",
+        "resources",
+        "show_unlisted",
+        "tests",
+    ],
+};
+const TOOL: Keys = Keys {
+    built: &[
+        "action",
+        "reason",
+        "require",
+        "deny_if",
+        "limits",
+        "rate_limit",
+    ],
+    not_built: &["approve_if", "schema", "shadow"],
+};
+const ENTRY: Keys = Keys {
+    built: &["conditions", "on_deny"],
+    not_built: &["if_missing", "shadow", "zone"],
+};
+const TEST: Keys = Keys {
+    built: &["path", "op", "value"],
+    not_built: &[],
+};
+/// What an object of `conditions` may have instead of a test.
+const JUNCTION: Keys = Keys {
+    built: &["any", "all", "not"],
+    not_built: &[],
+};
+
+/// One policy document.
+#[derive(Debug)]
+pub(super) struct Document<'a> {
+    pub(super) default: Fallback,
+    pub(super) hide: Vec<Text<'a>>,
+    pub(super) tools: Vec<Tool<'a>>,
+}
+
+/// What happens to a tool that no entry of `tools` matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fallback {
+    Allow,
+    Deny,
+}
+
+/// `tools{name}`
+#[derive(Debug)]
+pub(super) struct Tool<'a> {
+    /// The key, exact or a glob.
+    pub(super) name: Text<'a>,
+    pub(super) action: Option<(Place<'a>, Action)>,
+    pub(super) reason: Option<Text<'a>>,
+    pub(super) rules: Rules<'a>,
+}
+
+/// `action`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    Allow,
+    Deny,
+    RequireApproval,
+}
+
+/// The lists of rules that a tool may have.
+#[derive(Debug)]
+pub(super) struct Rules<'a> {
+    pub(super) require: Vec<Entry<'a>>,
+    pub(super) deny_if: Vec<Entry<'a>>,
+    pub(super) limits: Vec<LimitText<'a>>,
+}
+
+/// One entry of `require` or `deny_if`.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) conditions: Vec<Clause<'a>>,
+    pub(super) on_deny: Option<Text<'a>>,
+}
+
+/// One element of `conditions`.
+#[derive(Debug)]
+pub(super) enum Clause<'a> {
+    One(Test<'a>),
+    Any(Vec<Clause<'a>>),
+    All(Vec<Clause<'a>>),
+    Not(Box<Clause<'a>>),
+}
+
+/// `{ "path", "op", "value" }`
+#[derive(Debug)]
+pub(super) struct Test<'a> {
+    pub(super) path: Text<'a>,
+    pub(super) operator: Text<'a>,
+    pub(super) value: Place<'a>,
+}
+
+/// Reads the outermost value; `None` only where a part without which nothing can be compiled is missing.
+pub(super) fn read<'a>(root: &Place<'a>, mistakes: &mut Mistakes) -> Option<Document<'a>> {
+    let fields = Fields::read(root, DOCUMENT, mistakes)?;
+    if let Some(version) = fields.required("version", mistakes)
+        && version.value.as_str() != Some("1")
+    {
+        mistakes.advise(&version, "this version is not known", "write \"1\"");
+    }
+    let _free_text = fields.text("description", mistakes);
+    let default = fields
+        .required("default", mistakes)
+        .and_then(|place| word(&place, FALLBACKS, mistakes));
+    let hide = fields.list("hide", mistakes, Text::read);
+    let tools = match fields.optional("tools") {
+        Some(place) => fields::members(&place, mistakes)?
+            .into_iter()
+            .filter_map(|(name, place)| tool(name, &place, mistakes))
+            .collect(),
+        None => Vec::new(),
+    };
+    Some(Document {
+        // Without a default the document does not load; what stands here lets the rest be checked.
+        default: default.unwrap_or(Fallback::Deny),
+        hide,
+        tools,
+    })
+}
+
+const FALLBACKS: &[(&str, Fallback)] = &[("allow", Fallback::Allow), ("deny", Fallback::Deny)];
+const ACTIONS: &[(&str, Action)] = &[
+    ("allow", Action::Allow),
+    ("deny", Action::Deny),
+    ("require_approval", Action::RequireApproval),
+];
+
+fn tool<'a>(name: &'a str, place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Tool<'a>> {
+    let key = place.key();
+    if name.is_empty() {
+        mistakes.add(&key, "a tool's name must not be empty");
+    }
+    let fields = Fields::read(place, TOOL, mistakes)?;
+    let action = fields.optional("action").and_then(|place| {
+        let action = word(&place, ACTIONS, mistakes)?;
+        Some((place, action))
+    });
+    let reason = fields.text("reason", mistakes);
+    if let (Some(reason), None) = (&reason, fields.optional("action")) {
+        mistakes.advise(
+            &reason.place.key(),
+            "\"reason\" is the text of an \"action\", and there is none",
+            "add the action, or write on_deny in the entry that it is for",
+        );
+    }
+    let rules = rules(&fields, mistakes);
+    let name = Text {
+        place: key,
+        text: name,
+    };
+    Some(Tool {
+        name,
+        action,
+        reason,
+        rules,
+    })
+}
+
+fn rules<'a>(fields: &Fields<'a>, mistakes: &mut Mistakes) -> Rules<'a> {
+    let mut limits = fields.list("limits", mistakes, limit_text::limit);
+    let shorthand = fields
+        .optional("rate_limit")
+        .and_then(|place| limit_text::rate_limit(&place, mistakes));
+    limits.extend(shorthand);
+    Rules {
+        require: fields.list("require", mistakes, entry),
+        deny_if: fields.list("deny_if", mistakes, entry),
+        limits,
+    }
+}
+
+fn entry<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Entry<'a>> {
+    let fields = Fields::read(place, ENTRY, mistakes)?;
+    let on_deny = fields.text("on_deny", mistakes);
+    let conditions = fields.required("conditions", mistakes)?;
+    Some(Entry {
+        place: place.clone(),
+        conditions: fields::list(&conditions, mistakes, |place, mistakes| {
+            clause(place, NESTING_MAX, mistakes)
+        }),
+        on_deny,
+    })
+}
+
+/// Reads one condition, or several under one word, which may nest so much deeper.
+fn clause<'a>(place: &Place<'a>, depth: usize, mistakes: &mut Mistakes) -> Option<Clause<'a>> {
+    let is_junction = |word: &&&str| place.value.member(word).is_some();
+    let Some(word) = JUNCTION.built.iter().find(is_junction) else {
+        return test(place, mistakes).map(Clause::One);
+    };
+    let Some(depth) = depth.checked_sub(1) else {
+        mistakes.add(
+            place,
+            format!("conditions nest deeper than {NESTING_MAX} levels"),
+        );
+        return None;
+    };
+    let fields = Fields::read(place, JUNCTION, mistakes)?;
+    let inside = fields.required(word, mistakes)?;
+    if place.value.members().count() > 1 {
+        mistakes.add(
+            place,
+            format!("next to {word:?} there must be no other key"),
+        );
+    }
+    if *word == "not" {
+        let inside = clause(&inside, depth, mistakes)?;
+        return Some(Clause::Not(Box::new(inside)));
+    }
+    let clauses = fields::list(&inside, mistakes, |place, mistakes| {
+        clause(place, depth, mistakes)
+    });
+    if inside.value.kind() == Kind::Array && inside.value.elements().next().is_none() {
+        mistakes.add(&inside, "must not be empty");
+    }
+    Some(match *word {
+        "any" => Clause::Any(clauses),
+        _ => Clause::All(clauses),
+    })
+}
+
+fn test<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Test<'a>> {
+    let fields = Fields::read(place, TEST, mistakes)?;
+    let path = fields.required_text("path", mistakes);
+    let operator = fields.required_text("op", mistakes);
+    let value = fields.required("value", mistakes);
+    Some(Test {
+        path: path?,
+        operator: operator?,
+        value: value?,
+    })
+}
+
+/// Reads a string that is one of a few words.
+fn word<T: Copy>(place: &Place<'_>, words: &[(&str, T)], mistakes: &mut Mistakes) -> Option<T> {
+    if place.value.kind() != Kind::String {
+        wrong_type(place, "a string", mistakes);
+        return None;
+    }
+    let text = place.value.as_str()?;
+    let found = words.iter().find(|(word, _)| *word == text);
+    if found.is_none() {
+        let known = || words.iter().map(|(word, _)| *word);
+        let remedy = match fields::nearest(text, known()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("write {}", quoted(known(), " or ")),
+        };
+        mistakes.advise(place, format!("{text:?} is not known here"), remedy);
+    }
+    found.map(|(_, meaning)| *meaning)
+}
+
+/// Words in quotes, with something between.
+pub(super) fn quoted<'w>(words: impl Iterator<Item = &'w str>, between: &str) -> String {
+    let quoted: Vec<_> = words.map(|word| format!("{word:?}")).collect();
+    quoted.join(between)
+}
