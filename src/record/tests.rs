@@ -1,5 +1,7 @@
 //! What the journal and its reading promise.
 
+#![allow(clippy::unwrap_used)] // A test that panics has done its work.
+
 mod crash;
 mod journal;
 mod replay;
@@ -28,6 +30,10 @@ fn entry<'a>(tool: &'a str, keys: &'a [&'a str]) -> Entry<'a> {
         keys,
         policy: "abc",
     }
+}
+
+fn name(worker: u32, segment: u32) -> String {
+    segment::Number { worker, segment }.to_string()
 }
 
 fn clock() -> (Clock, Hands) {

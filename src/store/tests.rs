@@ -1,5 +1,7 @@
 //! What the store promises.
 
+#![allow(clippy::unwrap_used)] // A test that panics has done its work.
+
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;

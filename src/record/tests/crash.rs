@@ -143,11 +143,7 @@ impl World {
     fn crash(&mut self, kept: [u16; 2]) -> [u64; 2] {
         let mut ends = [0; 2];
         for worker in 0..2 {
-            let path = self
-                .dir
-                .path()
-                .join("journal")
-                .join(segment::name(worker as u32, 1));
+            let path = self.dir.path().join("journal").join(name(worker as u32, 1));
             let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
             let after = file.metadata().unwrap().len() - self.kept[worker];
             ends[worker] =

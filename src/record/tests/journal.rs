@@ -58,77 +58,50 @@ fn a_recorded_call_is_in_the_file() {
     assert_eq!(line["charges"][0]["counter"].as_str().unwrap().len(), 32);
 }
 
-#[test]
-fn each_decision_names_its_rule() {
-    let dir = folder();
-    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
-    let rule = Rule {
+fn rule() -> Rule {
+    Rule {
         id: "/tools/t/deny_if/args.a-gt".into(),
         pointer: "/tools/t/deny_if/0".into(),
         on_deny: None,
         words: "args.a must be at most 1".into(),
-    };
-    let limit = limit(0, 1, Window::MINUTE);
+    }
+}
+
+#[test]
+fn each_refusal_names_its_rule_and_where_that_stands() {
+    let dir = folder();
+    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
+    let (rule, limit) = (&rule(), &limit(0, 1, Window::MINUTE));
     let retry_after = Duration::from_secs(1);
     let words = Cow::Borrowed("args.a must be a number");
-    let limited = Full {
-        limit: &limit,
-        retry_after,
-    };
+    let by_rule = (&*rule.id, Some(&*rule.pointer));
+    let by_limit = (&*limit.rule, Some(&*limit.pointer));
+    let full = Full { limit, retry_after };
+    let no_policy = Denial::Unavailable(Unavailable::NoPolicy);
     let denials = [
-        (
-            Denial::Unavailable(Unavailable::NoPolicy),
-            "(no policy)",
-            None,
-        ),
-        (Denial::Unavailable(Unavailable::Hidden), "(hidden)", None),
-        (
-            Denial::Unavailable(Unavailable::Default),
-            "(default deny)",
-            None,
-        ),
-        (
-            Denial::Unavailable(Unavailable::Unknown),
-            "(unknown tool)",
-            None,
-        ),
-        (
-            Denial::Rule(&rule),
-            "/tools/t/deny_if/args.a-gt",
-            Some("/tools/t/deny_if/0"),
-        ),
-        (
-            Denial::Argument { rule: &rule, words },
-            "/tools/t/deny_if/args.a-gt",
-            Some("/tools/t/deny_if/0"),
-        ),
-        (
-            Denial::LimitReached(limited),
-            "/tools/t/limits/l0",
-            Some("/tools/t/limits/0"),
-        ),
-        (Denial::Guard { retry_after }, "(guard)", None),
+        (no_policy, ("(no policy)", None)),
+        (Denial::Rule(rule), by_rule),
+        (Denial::Argument { rule, words }, by_rule),
+        (Denial::LimitReached(full), by_limit),
+        (Denial::Guard { retry_after }, ("(guard)", None)),
     ];
     beside(writer, async {
-        for (denial, ..) in &denials {
+        for (denial, _) in &denials {
             journal.denied(&entry("t", &[]), denial);
         }
-        journal.held(&entry("t", &[]), &Held { rule: &rule });
+        journal.held(&entry("t", &[]), &Held { rule });
         journal.flushed().await;
     });
     let written = lines(dir.path());
-    assert_eq!(written.len(), denials.len() + 1);
-    for ((denial, rule, pointer), line) in denials.iter().zip(&written) {
-        assert_eq!(line["decision"], "deny", "{denial:?}");
-        assert_eq!(line["rule"], *rule, "{denial:?}");
-        assert_eq!(line["pointer"].as_str(), *pointer, "{denial:?}");
+    let denied = denials.map(|(_, named)| ("deny", named));
+    let expected = denied.into_iter().chain([("hold", by_rule)]);
+    assert_eq!(written.len(), 6);
+    for ((decision, (rule, pointer)), line) in expected.zip(&written) {
+        assert_eq!(line["decision"], decision);
+        assert_eq!(line["rule"], rule);
+        assert_eq!(line["pointer"].as_str(), pointer, "of {rule}");
         assert_eq!(line["charges"], serde_json::json!([]));
     }
-    let held = written.last().unwrap();
-    assert_eq!(
-        (&held["decision"], &held["rule"]),
-        (&"hold".into(), &Value::from(&*rule.id))
-    );
 }
 
 #[test]
@@ -198,21 +171,13 @@ fn what_an_agent_sent_is_bounded_and_has_no_tokens_in_it() {
 fn a_call_that_cannot_be_written_gets_its_charge_back() {
     let (dir, one) = (folder(), One::new(1));
     for segment in [1, 2] {
-        symlink("/dev/full", dir.path().join(segment::name(0, segment))).unwrap();
+        symlink("/dev/full", dir.path().join(name(0, segment))).unwrap();
     }
     // Segment 2 is opened as the last one; 3 is made when it cannot be cut, and is a folder.
-    std::fs::create_dir(dir.path().join(segment::name(0, 3))).unwrap();
-    std::fs::rename(
-        dir.path().join(segment::name(0, 3)),
-        dir.path().join("aside"),
-    )
-    .unwrap();
+    std::fs::create_dir(dir.path().join(name(0, 3))).unwrap();
+    std::fs::rename(dir.path().join(name(0, 3)), dir.path().join("aside")).unwrap();
     let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
-    std::fs::rename(
-        dir.path().join("aside"),
-        dir.path().join(segment::name(0, 3)),
-    )
-    .unwrap();
+    std::fs::rename(dir.path().join("aside"), dir.path().join(name(0, 3))).unwrap();
     beside(writer, async {
         for attempt in 1..=3 {
             let admitted = one.admit().expect("the charge was given back");
@@ -226,7 +191,7 @@ fn a_call_that_cannot_be_written_gets_its_charge_back() {
             assert_eq!(journal.progress().written().offset, 0);
         }
         // The disk is healthy again.
-        std::fs::remove_dir(dir.path().join(segment::name(0, 3))).unwrap();
+        std::fs::remove_dir(dir.path().join(name(0, 3))).unwrap();
         let recorded = journal
             .decision(one.admit().unwrap(), &entry("t", &[]))
             .await;
@@ -287,7 +252,7 @@ fn too_many_waiting_lines_are_refused_at_once() {
 #[test]
 fn a_full_segment_is_followed_by_the_next() {
     let dir = folder();
-    let full = std::fs::File::create(dir.path().join(segment::name(0, 1))).unwrap();
+    let full = std::fs::File::create(dir.path().join(name(0, 1))).unwrap();
     std::os::unix::fs::FileExt::write_at(&full, b"\n", (64 << 20) - 1).unwrap();
     let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
     let denial = Denial::Unavailable(Unavailable::Hidden);
@@ -296,6 +261,6 @@ fn a_full_segment_is_followed_by_the_next() {
         journal.flushed().await;
     });
     assert_eq!(journal.progress().written().segment, 2);
-    let next = std::fs::read_to_string(dir.path().join(segment::name(0, 2))).unwrap();
+    let next = std::fs::read_to_string(dir.path().join(name(0, 2))).unwrap();
     assert_eq!(next.lines().count(), 1);
 }

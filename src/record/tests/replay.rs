@@ -24,7 +24,7 @@ impl Data {
     }
 
     fn segment(&self, number: u32) -> std::path::PathBuf {
-        self.journal().join(segment::name(0, number))
+        self.journal().join(name(0, number))
     }
 
     fn replay(&self) -> Result<Replayed, ReplayError> {
