@@ -133,6 +133,11 @@ impl Calls {
         self.exact.back().copied().max(slice)
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.exact.capacity()
+    }
+
     fn len(&self) -> u64 {
         let exact = self.exact.len() as u64;
         exact + self.sliced.as_ref().map_or(0, |sliced| sliced.calls)

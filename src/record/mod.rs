@@ -15,3 +15,6 @@ pub use journal::{
 pub use line::{Entry, OutcomeLine};
 pub use metrics::{Metrics, ServerMetrics, Sizes};
 pub use replay::{ReplayError, Replayed, TAIL_MAX, compact, replay, tail};
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::line::{Cut, Line};
-use super::segment;
+use super::segment::{self, Number};
 use crate::counters::History;
 use crate::store::{KeptCounters, Position, Store, StoreError};
 
@@ -97,7 +97,10 @@ pub fn compact(
     } = read(store, dir, written)?;
     // A snapshot must not tell of lines that a power cut can still take away from under it.
     for position in &positions {
-        let path = dir.join(segment::name(position.worker, position.segment));
+        let Position {
+            worker, segment, ..
+        } = *position;
+        let path = Number { worker, segment }.path(dir);
         let synced = File::open(&path).and_then(|file| file.sync_data());
         synced.map_err(|source| ReplayError::Read { path, source })?;
     }
@@ -220,7 +223,8 @@ impl Tail<'_> {
         part: std::ops::Range<u64>,
         into: &mut Replayed,
     ) -> Result<u64, ReplayError> {
-        let path = self.dir.join(segment::name(self.worker, segment));
+        let worker = self.worker;
+        let path = Number { worker, segment }.path(self.dir);
         let file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(ReplayError::Missing { path });

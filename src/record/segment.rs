@@ -4,6 +4,7 @@
 //! off again, and where even that fails, the next segment begins by saying where this one ends.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -96,7 +97,8 @@ impl Segments {
         let segment = self.segment + 1;
         let mut options = OpenOptions::new();
         let options = options.append(true).create_new(true).mode(0o600);
-        let file = options.open(self.dir.join(name(self.worker, segment)))?;
+        let worker = self.worker;
+        let file = options.open(Number { worker, segment }.path(&self.dir))?;
         self.segment = segment;
         self.length = 0;
         self.file = Some(file);
@@ -114,9 +116,34 @@ impl Segments {
     }
 }
 
-/// The file of one segment.
-pub(super) fn name(worker: u32, segment: u32) -> String {
-    format!("{worker}-{segment:08}.jsonl")
+/// Which segment of which worker's journal; it prints as the file's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Number {
+    pub(super) worker: u32,
+    pub(super) segment: u32,
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:08}.jsonl", self.worker, self.segment)
+    }
+}
+
+impl Number {
+    /// Reads what `Display` writes; other files are none of ours.
+    fn of_file(name: &str) -> Option<Number> {
+        let (worker, segment) = name.strip_suffix(".jsonl")?.split_once('-')?;
+        let number = Number {
+            worker: worker.parse().ok()?,
+            segment: segment.parse().ok()?,
+        };
+        (number.to_string() == name).then_some(number)
+    }
+
+    /// The file in the journal's folder.
+    pub(super) fn path(self, dir: &Path) -> PathBuf {
+        dir.join(self.to_string())
+    }
 }
 
 /// All segments there are, by worker and number. A folder that is not there has none; other files are left alone.
@@ -128,17 +155,13 @@ pub(super) fn list(dir: &Path) -> io::Result<BTreeMap<u32, BTreeMap<u32, PathBuf
     };
     for file in files {
         let path = file?.path();
-        if let Some((worker, segment)) = path.file_name().and_then(|name| numbers(name.to_str()?)) {
-            found.entry(worker).or_default().insert(segment, path);
+        let name = path.file_name().and_then(|name| name.to_str());
+        if let Some(number) = name.and_then(Number::of_file) {
+            let segments = found.entry(number.worker).or_default();
+            segments.insert(number.segment, path);
         }
     }
     Ok(found)
-}
-
-fn numbers(file_name: &str) -> Option<(u32, u32)> {
-    let (worker, segment) = file_name.strip_suffix(".jsonl")?.split_once('-')?;
-    let numbers = (worker.parse().ok()?, segment.parse().ok()?);
-    (name(numbers.0, numbers.1) == file_name).then_some(numbers)
 }
 
 /// How many bytes of the file are whole lines.
