@@ -150,7 +150,8 @@ impl Actor {
         let Some(running) = &mut self.running else {
             return;
         };
-        if let Err((error, asked)) = running.ask(number, asked) {
+        if let Err(refused) = running.ask(number, asked) {
+            let (error, asked) = *refused;
             asked.fail(self.not_taken(error));
         }
     }
@@ -238,11 +239,19 @@ impl Actor {
         match event {
             ChildEvent::Line(line) => match line::read(&mut self.reader, &line) {
                 Ok(spoken) => self.pass_on(line, spoken),
-                Err(error) => {
-                    tracing::debug!(server = %self.setup.name, error = %error, length = line.len(), "line skipped");
-                }
+                Err(error) => self.skip(&line, error),
             },
             ChildEvent::Ended(exit) => self.bury(&exit),
+        }
+    }
+
+    /// Text among the messages is common and harmless; a message that is not understood leaves somebody waiting.
+    fn skip(&self, line: &[u8], error: line::Unreadable) {
+        let (server, length) = (&self.setup.name, line.len());
+        if line.starts_with(b"{") {
+            tracing::warn!(%server, error = %error, length, "message of the server skipped");
+        } else {
+            tracing::debug!(%server, error = %error, length, "line of the server skipped");
         }
     }
 
