@@ -112,7 +112,7 @@ impl Pool {
         mut request: Request<Full<Bytes>>,
     ) -> Result<(Wire, Response<Incoming>), ForwardError> {
         loop {
-            let (mut wire, is_fresh) = match self.take_idle().await {
+            let (mut wire, is_fresh) = match self.take_idle() {
                 Some(wire) => (wire, false),
                 None => (self.connect().await?, true),
             };
@@ -130,14 +130,9 @@ impl Pool {
         }
     }
 
-    async fn take_idle(&self) -> Option<Wire> {
-        loop {
-            // The one used last: it is the least likely to have been closed.
-            let mut wire = self.idle.borrow_mut().pop()?.wire;
-            if wire.is_usable().await {
-                return Some(wire);
-            }
-        }
+    /// The one used last: it is the least likely to have been closed.
+    fn take_idle(&self) -> Option<Wire> {
+        self.idle.borrow_mut().pop().map(|idle| idle.wire)
     }
 
     async fn connect(&self) -> Result<Wire, ForwardError> {
