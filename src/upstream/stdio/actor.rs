@@ -4,10 +4,12 @@
 //! It never waits for a client or for the process: whoever is too slow is told, cut or refused.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 
 use super::Setup;
 use super::backoff::Backoff;
@@ -174,7 +176,7 @@ impl Actor {
         if self.running.is_some() {
             return Ok(());
         }
-        if self.backoff.remaining().is_some() {
+        if !self.backoff.remaining(timer_now()).is_zero() {
             return Err(self.not_started());
         }
         match Child::start(self.setup.name.clone(), &self.setup.command) {
@@ -187,7 +189,7 @@ impl Actor {
             Err(error) => {
                 tracing::warn!(server = %self.setup.name, error = %error, cause = %error.source, "process did not start");
                 self.start_error = Some(Arc::new(error));
-                self.backoff.died();
+                self.backoff.died(timer_now());
                 Err(self.not_started())
             }
         }
@@ -196,7 +198,7 @@ impl Actor {
     fn not_started(&self) -> ForwardError {
         ForwardError::ChildNotStarted {
             upstream: self.setup.name.clone(),
-            retry_after: self.backoff.remaining().unwrap_or_default(),
+            retry_after: self.backoff.remaining(timer_now()),
             source: self.start_error.clone(),
         }
     }
@@ -331,8 +333,8 @@ impl Actor {
         let Some(running) = self.running.take() else {
             return;
         };
-        self.backoff.died();
-        let rest = self.backoff.remaining();
+        self.backoff.died(timer_now());
+        let rest = self.backoff.remaining(timer_now());
         tracing::warn!(server = %self.setup.name, exit = %exit, ?rest, "process ended");
         running.fail_all(&self.setup.name, exit);
     }
@@ -367,6 +369,11 @@ impl Actor {
         self.last_number += 1;
         self.last_number
     }
+}
+
+/// Where the runtime's timer stands: rests are waits like its other ones, and no time of anything that is counted.
+fn timer_now() -> Instant {
+    sleep(Duration::ZERO).deadline()
 }
 
 async fn next_event(running: &mut Option<Running>) -> ChildEvent {
