@@ -94,6 +94,22 @@ impl Asked {
         let _ = self.parts.try_send(Part::Last(last));
     }
 
+    /// Keeps of the body only the id and the token: megabytes of arguments need not wait for their answer.
+    fn without_body(mut self) -> Asked {
+        let Request {
+            body,
+            id,
+            progress_token,
+            ..
+        } = &mut self.request;
+        let token = progress_token.clone().unwrap_or(0..0);
+        let kept = [&body[id.clone()], &body[token]].concat();
+        *id = 0..id.len();
+        *progress_token = progress_token.as_ref().map(|_| id.end..kept.len());
+        *body = Bytes::from(kept);
+        self
+    }
+
     fn raw_id(&self) -> &[u8] {
         &self.request.body[self.request.id.clone()]
     }
@@ -146,7 +162,7 @@ impl Running {
     }
 
     /// Hands a request to the process under a number of ours, which is also its progress token.
-    pub(super) fn ask(&mut self, number: u64, asked: Asked) -> Result<(), (SendError, Asked)> {
+    pub(super) fn ask(&mut self, number: u64, asked: Asked) -> Result<(), Box<(SendError, Asked)>> {
         let text = number.to_string();
         let mut edits = vec![(asked.request.id.clone(), text.as_bytes())];
         if let Some(token) = &asked.request.progress_token {
@@ -156,10 +172,11 @@ impl Running {
         let line = spliced_line(&asked.request.body, &edits);
         match self.give(line) {
             Ok(line) => {
+                let asked = asked.without_body();
                 self.pending.insert(number, Pending { asked, line });
                 Ok(())
             }
-            Err(error) => Err((error, asked)),
+            Err(error) => Err(Box::new((error, asked))),
         }
     }
 
