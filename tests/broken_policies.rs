@@ -47,6 +47,11 @@ fn bad_regex() {
 }
 
 #[test]
+fn broken_constants() {
+    refused("broken_constants");
+}
+
+#[test]
 fn broken_glob() {
     refused("broken_glob");
 }

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use super::Policy;
+use super::condition_text;
 use super::decision::Rule;
 use super::document::{self, Action, Document, Tool};
 use super::fields::Text;
@@ -16,7 +17,6 @@ use super::lookalike::Protected;
 use super::mistake::{Mistake, Mistakes, Place, escaped};
 use super::name::Glob;
 use super::rules::{Entry, Rules};
-use super::test_text;
 use super::tools::{Names, Pattern, Tools};
 use super::words::{self, Must};
 use crate::json::{Duplicates, Position, Reader, Value};
@@ -205,7 +205,7 @@ fn entry(
     let clauses: Vec<_> = entry
         .conditions
         .iter()
-        .filter_map(|clause| test_text::clause(clause, mistakes))
+        .filter_map(|clause| condition_text::clause(clause, mistakes))
         .collect();
     let (name, words) = match clauses.first() {
         // Conditions with mistakes are left out; the policy will not load, and this entry must not look unconditional.
@@ -221,7 +221,7 @@ fn entry(
         }
         None => ("always".to_owned(), words::ALWAYS.to_owned()),
         Some(_) => (
-            test_text::id(entry.conditions.first()?),
+            condition_text::id(entry.conditions.first()?),
             words::all_of(&entry.conditions, must),
         ),
     };

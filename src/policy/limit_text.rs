@@ -167,7 +167,7 @@ fn counted(text: &str) -> Option<Window> {
 }
 
 /// A whole number without sign, point, exponent or leading zeros.
-fn whole(text: &str) -> Option<u64> {
+pub(super) fn whole(text: &str) -> Option<u64> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let number: u64 = text.parse().ok().filter(|_| is_plain)?;
     (text == "0" || !text.starts_with('0')).then_some(number)

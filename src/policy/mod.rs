@@ -5,9 +5,13 @@
 
 mod compile;
 mod condition;
+mod condition_text;
 mod decision;
+mod directory;
 mod document;
 mod fields;
+mod host;
+mod ip_range;
 mod limit;
 mod limit_text;
 mod lookalike;
@@ -15,10 +19,11 @@ mod mistake;
 mod name;
 mod number;
 mod operator;
+mod operator_text;
 mod path;
 mod rules;
 mod sentence;
-mod test_text;
+mod text_test;
 mod tools;
 mod truth;
 mod words;

@@ -55,6 +55,11 @@ impl Glob {
         })
     }
 
+    /// How many parts it has.
+    pub(super) fn length(&self) -> usize {
+        self.parts.len()
+    }
+
     /// How many bytes stand before the first sign that is not literal.
     pub(super) fn prefix_length(&self) -> usize {
         let is_literal = |part: &&Part| matches!(part, Part::Byte(_));

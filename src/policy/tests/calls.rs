@@ -334,6 +334,14 @@ fn words_turn_around_for_what_must_not_be() {
         ("exists", "false", "be left out", "be present"),
         ("regex", "\"^a\"", "match \"^a\"", "not match \"^a\""),
         ("contains", "\"a\"", "contain \"a\"", "not contain \"a\""),
+        (
+            "length_lt",
+            "5",
+            "be shorter than 5",
+            "have a length of at least 5",
+        ),
+        ("is", "\"array\"", "be an array", "not be an array"),
+        ("cidr", "[\"::/0\"]", "be in \"::/0\"", "not be in \"::/0\""),
     ] {
         assert_eq!(
             rule("require", &c(op, value)),

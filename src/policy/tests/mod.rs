@@ -1,6 +1,7 @@
 //! What the policy promises.
 
 mod calls;
+mod inputs;
 mod limits;
 mod operators;
 mod reference;

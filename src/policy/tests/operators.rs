@@ -37,6 +37,22 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("regex", "\"^[0-9]$\"", "RRAAA.RAA", "..AAAR.AA"),
     ("contains", "\"y\"", "RRAAAR.AA", "..AAA.RAA"),
     ("contains", "5", "RRAAAAA.A", "..AAAAARA"),
+    ("starts_with", "\"x\"", "RRAAAR.AA", "..AAA.RAA"),
+    ("ends_with", "\"yz\"", "RRAAAR.AA", "..AAA.RAA"),
+    ("glob", "\"?y*\"", "RRAAAR.AA", "..AAA.RAA"),
+    ("is", "\"boolean\"", "RR.RRRRRR", "..R......"),
+    ("is", "\"number\"", "RRR..RRRR", "...RR...."),
+    ("is", "\"string\"", "RRRRR..RR", ".....RR.."),
+    ("is", "\"array\"", "RRRRRRR.R", ".......R."),
+    ("is", "\"object\"", "RRRRRRRR.", "........R"),
+    ("length_lt", "2", "RRAAA.R.A", "..AAAR.RA"),
+    ("length_lte", "1", "RRAAA.R.A", "..AAAR.RA"),
+    ("length_gt", "1", "RRAAAR.RA", "..AAA.R.A"),
+    ("length_gte", "2", "RRAAAR.RA", "..AAA.R.A"),
+    ("cidr", "\"10.0.0.0/8\"", "RRAAAAAAA", "..AAAAAAA"),
+    ("path_within", "\"/data\"", "RRAAAAAAA", "..AAAAAAA"),
+    ("path_within", "[\"xyz\", \"a\"]", "RRAAAR.AA", "..AAA.RAA"),
+    ("url_host", "\"x.org\"", "RRAAAAAAA", "..AAAAAAA"),
 ];
 
 #[test]
@@ -136,6 +152,30 @@ fn the_agent_is_told_what_an_argument_must_be() {
             r#""contains","value":1"#,
             r#"{"a":"1"}"#,
             "args.a must be an array of numbers",
+        ),
+        (
+            "args.a",
+            r#""length_gt","value":1"#,
+            r#"{"a":1}"#,
+            "args.a must be a string or an array",
+        ),
+        (
+            "args.a",
+            r#""cidr","value":["10.0.0.0/8","::1"]"#,
+            r#"{"a":"x"}"#,
+            "args.a must be an IP address",
+        ),
+        (
+            "args.a",
+            r#""path_within","value":"/data""#,
+            r#"{"a":"../x"}"#,
+            "args.a must be an absolute path without \"..\"",
+        ),
+        (
+            "args.a",
+            r#""url_host","value":"example.org""#,
+            r#"{"a":"x"}"#,
+            "args.a must be a plain URL such as https://host/path",
         ),
         (
             "args.a.b",

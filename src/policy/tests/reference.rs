@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 
 use proptest::prelude::*;
 
+use super::inputs::{cond, json, members, whole};
 use super::*;
 
 /// JSON with the numbers' own text.
 #[derive(Debug, Clone, PartialEq)]
-enum Json {
+pub(super) enum Json {
     Null,
     Bool(bool),
     Number(String),
@@ -51,14 +52,14 @@ impl Json {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Key(&'static str),
     Index(usize),
     Each,
 }
 
 #[derive(Debug, Clone)]
-enum Cond {
+pub(super) enum Cond {
     Test {
         path: Vec<Step>,
         op: &'static str,
@@ -201,6 +202,20 @@ fn test(op: &str, value: &Json, found: &Found, require: bool) -> Kleene {
                 .expect("a pattern")
                 .is_match(text),
         ),
+        ("starts_with", Json::Text(part), Json::Text(text)) => {
+            Some(text.starts_with(part.as_str()))
+        }
+        ("ends_with", Json::Text(part), Json::Text(text)) => Some(text.ends_with(part.as_str())),
+        ("glob", Json::Text(pattern), Json::Text(text)) => {
+            Some(glob(pattern.as_bytes(), text.as_bytes()))
+        }
+        ("is", Json::Text(name), here) => Some(here.type_name() == name),
+        (_, Json::Number(bound), Json::Text(text)) if op.starts_with("length") => {
+            Some(length(op, text.chars().count(), bound))
+        }
+        (_, Json::Number(bound), Json::List(items)) if op.starts_with("length") => {
+            Some(length(op, items.len(), bound))
+        }
         ("contains", Json::Text(part), Json::Text(text)) => Some(text.contains(part.as_str())),
         ("contains", _, Json::List(items)) => {
             let there = items.iter().filter(|item| **item != Json::Null);
@@ -210,6 +225,27 @@ fn test(op: &str, value: &Json, found: &Found, require: bool) -> Kleene {
             one_holds(&truths)
         }
         _ => None,
+    }
+}
+
+fn length(op: &str, length: usize, bound: &str) -> bool {
+    let bound: usize = bound.parse().expect("a length");
+    match op {
+        "length_lt" => length < bound,
+        "length_lte" => length <= bound,
+        "length_gt" => length > bound,
+        _ => length >= bound,
+    }
+}
+
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern.split_first(), text.split_first()) {
+        (None, rest) => rest.is_none(),
+        (Some((b'*', rest)), _) => (0..=text.len()).any(|taken| glob(rest, &text[taken..])),
+        (Some((sign, rest)), Some((byte, text))) => {
+            (*sign == b'?' || sign == byte) && glob(rest, text)
+        }
+        (Some(_), None) => false,
     }
 }
 
@@ -279,9 +315,9 @@ fn written_out(text: &str) -> (bool, String) {
 
 /// The entries of one tool, each a list of conditions.
 #[derive(Debug, Clone)]
-struct Tool {
-    require: Vec<Vec<Cond>>,
-    deny_if: Vec<Vec<Cond>>,
+pub(super) struct Tool {
+    pub(super) require: Vec<Vec<Cond>>,
+    pub(super) deny_if: Vec<Vec<Cond>>,
 }
 
 impl Tool {
@@ -326,10 +362,10 @@ impl Tool {
 }
 
 #[derive(Debug, Clone)]
-struct Whole {
-    allows: bool,
-    hide: Vec<&'static str>,
-    tools: Vec<(&'static str, Tool)>,
+pub(super) struct Whole {
+    pub(super) allows: bool,
+    pub(super) hide: Vec<&'static str>,
+    pub(super) tools: Vec<(&'static str, Tool)>,
 }
 
 impl Whole {
@@ -379,160 +415,6 @@ impl Whole {
             })
         })
     }
-}
-
-const NUMBERS: &[&str] = &[
-    "0",
-    "-0",
-    "-0.0",
-    "1",
-    "1.0",
-    "1e0",
-    "10e-1",
-    "2",
-    "3",
-    "-1",
-    "9007199254740991",
-    "9007199254740992",
-    "9007199254740993",
-    "9007199254740994",
-    "-9007199254740993",
-    "9223372036854775807",
-    "9223372036854775808",
-    "18446744073709551615",
-    "0.1",
-    "0.3",
-    "0.30000000000000004",
-    "0.30000000000000001",
-    "0.2",
-    "1e300",
-    "1e308",
-    "1.7976931348623157e308",
-    "1e-300",
-    "5e-324",
-    "1e-330",
-    "-1e-330",
-    "100",
-    "1e2",
-    "0.000001",
-    "123456789.987654321",
-];
-const TEXTS: &[&str] = &[
-    "", "a", "A", "ab", "b", "5", "true", "1", "é", "e\u{301}", "😀", "a\u{0}", "null", "args",
-];
-const PATTERNS: &[&str] = &["a", "^a$", "^$", "[0-9]", "é", "(a+)+$", "."];
-const KEYS: &[&str] = &["a", "b", "c"];
-
-fn number() -> impl Strategy<Value = Json> {
-    prop_oneof![
-        prop::sample::select(NUMBERS).prop_map(str::to_owned),
-        (-5..5_i64).prop_map(|number| number.to_string()),
-    ]
-    .prop_map(Json::Number)
-}
-
-fn text() -> impl Strategy<Value = Json> {
-    prop::sample::select(TEXTS).prop_map(|text| Json::Text(text.into()))
-}
-
-fn scalar() -> impl Strategy<Value = Json> {
-    prop_oneof![number(), text(), any::<bool>().prop_map(Json::Bool)]
-}
-
-fn members(value: impl Strategy<Value = Json>) -> impl Strategy<Value = Json> {
-    let values = prop::collection::vec(prop::option::of(value), KEYS.len());
-    values.prop_map(|values| {
-        let members = KEYS.iter().zip(values);
-        Json::Members(
-            members
-                .filter_map(|(key, value)| Some(((*key).to_owned(), value?)))
-                .collect(),
-        )
-    })
-}
-
-fn json() -> impl Strategy<Value = Json> {
-    let leaf = prop_oneof![4 => scalar(), 1 => Just(Json::Null)];
-    leaf.prop_recursive(3, 16, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::List),
-            members(inner),
-        ]
-    })
-}
-
-fn path() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        3 => prop::sample::select(KEYS).prop_map(Step::Key),
-        1 => (0..3_usize).prop_map(Step::Index),
-        2 => Just(Step::Each),
-    ];
-    (
-        prop::sample::select(KEYS),
-        prop::collection::vec(step, 0..3),
-    )
-        .prop_map(|(first, rest)| {
-            let mut path = vec![Step::Key(first)];
-            path.extend(rest);
-            path
-        })
-}
-
-fn cond() -> impl Strategy<Value = Cond> {
-    let asked = prop_oneof![
-        (
-            prop::sample::select(&["eq", "neq", "contains"][..]),
-            scalar()
-        ),
-        (
-            prop::sample::select(&["in", "not_in"][..]),
-            prop::collection::vec(scalar(), 1..4).prop_map(Json::List)
-        ),
-        (
-            prop::sample::select(&["lt", "lte", "gt", "gte"][..]),
-            number()
-        ),
-        (Just("exists"), any::<bool>().prop_map(Json::Bool)),
-        (
-            Just("regex"),
-            prop::sample::select(PATTERNS).prop_map(|text| Json::Text(text.into()))
-        ),
-    ];
-    let test = (path(), asked).prop_map(|(path, (op, value))| Cond::Test { path, op, value });
-    test.prop_recursive(3, 8, 3, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 1..3).prop_map(Cond::Any),
-            prop::collection::vec(inner.clone(), 1..3).prop_map(Cond::All),
-            inner.prop_map(|cond| Cond::Not(Box::new(cond))),
-        ]
-    })
-}
-
-fn tool() -> impl Strategy<Value = Tool> {
-    let conds = || prop_oneof![8 => prop::collection::vec(cond(), 1..3), 1 => Just(Vec::new())];
-    let entries = move || prop::collection::vec(conds(), 0..2);
-    (entries(), entries()).prop_map(|(require, deny_if)| Tool { require, deny_if })
-}
-
-fn whole() -> impl Strategy<Value = Whole> {
-    const NAMES: &[&str] = &["t", "ta", "tab", "t*", "ta*", "*"];
-    let hide = prop::collection::vec(prop::sample::select(&["ta", "x*", "tab*", "*"][..]), 0..2);
-    let tools = prop::collection::vec(prop::option::of(tool()), NAMES.len());
-    (
-        any::<bool>(),
-        prop_oneof![3 => Just(Vec::new()), 1 => hide],
-        tools,
-    )
-        .prop_map(|(allows, hide, tools)| {
-            let tools = NAMES.iter().zip(tools);
-            Whole {
-                allows,
-                hide,
-                tools: tools
-                    .filter_map(|(name, tool)| Some((*name, tool?)))
-                    .collect(),
-            }
-        })
 }
 
 fn agree(whole: &Whole, name: &str, args: &Json) -> Result<(), TestCaseError> {
