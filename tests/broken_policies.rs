@@ -47,8 +47,18 @@ fn bad_regex() {
 }
 
 #[test]
+fn broken_all_tools() {
+    refused("broken_all_tools");
+}
+
+#[test]
 fn broken_constants() {
     refused("broken_constants");
+}
+
+#[test]
+fn broken_counter() {
+    refused("broken_counter");
 }
 
 #[test]
@@ -259,6 +269,11 @@ fn tie_between_globs() {
 #[test]
 fn unknown_action() {
     refused("unknown_action");
+}
+
+#[test]
+fn unknown_counter() {
+    refused("unknown_counter");
 }
 
 #[test]

@@ -2,26 +2,32 @@
 //!
 //! It never leaves out a part that is wrong: such a clause is none at all.
 
-use super::condition::{self, Condition};
+use super::condition::{self, Condition, IfMissing};
 use super::document::{Clause, Test};
 use super::mistake::Mistakes;
 use super::operator_text::operator;
 use super::path::Path;
 
 /// Compiles a clause; `None`, and mistakes, if any part of it is wrong.
-pub(super) fn clause(clause: &Clause<'_>, mistakes: &mut Mistakes) -> Option<condition::Clause> {
+pub(super) fn clause(
+    clause: &Clause<'_>,
+    if_missing: IfMissing,
+    mistakes: &mut Mistakes,
+) -> Option<condition::Clause> {
     let several = |clauses: &[Clause<'_>], mistakes: &mut Mistakes| {
         let compiled: Vec<_> = clauses
             .iter()
-            .filter_map(|one| self::clause(one, mistakes))
+            .filter_map(|one| self::clause(one, if_missing, mistakes))
             .collect();
         (compiled.len() == clauses.len()).then(|| compiled.into_boxed_slice())
     };
     Some(match clause {
-        Clause::One(test) => condition::Clause::One(self::test(test, mistakes)?),
+        Clause::One(test) => condition::Clause::One(self::test(test, if_missing, mistakes)?),
         Clause::Any(clauses) => condition::Clause::Any(several(clauses, mistakes)?),
         Clause::All(clauses) => condition::Clause::All(several(clauses, mistakes)?),
-        Clause::Not(inside) => condition::Clause::Not(Box::new(self::clause(inside, mistakes)?)),
+        Clause::Not(inside) => {
+            condition::Clause::Not(Box::new(self::clause(inside, if_missing, mistakes)?))
+        }
     })
 }
 
@@ -36,7 +42,7 @@ pub(super) fn id(clause: &Clause<'_>) -> String {
     }
 }
 
-fn test(test: &Test<'_>, mistakes: &mut Mistakes) -> Option<Condition> {
+fn test(test: &Test<'_>, if_missing: IfMissing, mistakes: &mut Mistakes) -> Option<Condition> {
     let path = Path::parse(test.path.text)
         .map_err(|what| {
             mistakes.advise(
@@ -53,5 +59,6 @@ fn test(test: &Test<'_>, mistakes: &mut Mistakes) -> Option<Condition> {
         path,
         operator,
         wanted,
+        if_missing,
     })
 }

@@ -29,7 +29,7 @@ impl IpRange {
             Some(bits) => bits
                 .parse()
                 .ok()
-                .filter(|bits| *bits <= width && !text.ends_with(['+', '-']))
+                .filter(|found| *found <= width && bits.bytes().all(|byte| byte.is_ascii_digit()))
                 .ok_or_else(|| format!("/{bits} is no prefix length from 0 to {width}"))?,
         };
         let range = IpRange { first, bits };

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::reference::{Cond, Json, Step, Tool, Whole};
+use super::reference::{Cond, Entry, Json, Step, Tool, Whole};
 
 const NUMBERS: &[&str] = &[
     "0",
@@ -145,9 +145,16 @@ pub(super) fn cond() -> impl Strategy<Value = Cond> {
     })
 }
 
-pub(super) fn tool() -> impl Strategy<Value = Tool> {
-    let conds = || prop_oneof![8 => prop::collection::vec(cond(), 1..3), 1 => Just(Vec::new())];
-    let entries = move || prop::collection::vec(conds(), 0..2);
+fn entry() -> impl Strategy<Value = Entry> {
+    let conds = prop_oneof![8 => prop::collection::vec(cond(), 1..3), 1 => Just(Vec::new())];
+    (conds, any::<bool>()).prop_map(|(conds, deny_if_missing)| Entry {
+        conds,
+        deny_if_missing,
+    })
+}
+
+fn tool() -> impl Strategy<Value = Tool> {
+    let entries = || prop::collection::vec(entry(), 0..2);
     (entries(), entries()).prop_map(|(require, deny_if)| Tool { require, deny_if })
 }
 
@@ -155,16 +162,19 @@ pub(super) fn whole() -> impl Strategy<Value = Whole> {
     const NAMES: &[&str] = &["t", "ta", "tab", "t*", "ta*", "*"];
     let hide = prop::collection::vec(prop::sample::select(&["ta", "x*", "tab*", "*"][..]), 0..2);
     let tools = prop::collection::vec(prop::option::of(tool()), NAMES.len());
+    let all_tools = prop_oneof![2 => Just(Tool::default()), 1 => tool()];
     (
         any::<bool>(),
         prop_oneof![3 => Just(Vec::new()), 1 => hide],
+        all_tools,
         tools,
     )
-        .prop_map(|(allows, hide, tools)| {
+        .prop_map(|(allows, hide, all_tools, tools)| {
             let tools = NAMES.iter().zip(tools);
             Whole {
                 allows,
                 hide,
+                all_tools,
                 tools: tools
                     .filter_map(|(name, tool)| Some((*name, tool?)))
                     .collect(),

@@ -5,6 +5,7 @@ mod inputs;
 mod limits;
 mod operators;
 mod reference;
+mod wide;
 
 use super::*;
 use crate::json::{Duplicates, Reader};

@@ -143,22 +143,25 @@ fn one_holds(truths: &[Kleene]) -> Kleene {
     all_hold(&turned).map(|t| !t)
 }
 
-fn judge(cond: &Cond, args: &Json, require: bool) -> Kleene {
+fn judge(cond: &Cond, entry: &Entry, args: &Json, require: bool) -> Kleene {
     let each = |inside: &[Cond]| -> Vec<Kleene> {
         inside
             .iter()
-            .map(|cond| judge(cond, args, require))
+            .map(|cond| judge(cond, entry, args, require))
             .collect()
     };
     match cond {
         Cond::Any(inside) => one_holds(&each(inside)),
         Cond::All(inside) => all_hold(&each(inside)),
-        Cond::Not(inside) => judge(inside, args, !require).map(|t| !t),
+        Cond::Not(inside) => judge(inside, entry, args, !require).map(|t| !t),
         Cond::Test { path, op, value } => {
             let found = find(Some(args), path);
             let truths: Vec<_> = found
                 .iter()
-                .map(|found| test(op, value, found, require))
+                .map(|found| match found {
+                    Found::Missing if entry.deny_if_missing && *op != "exists" => None,
+                    found => test(op, value, found, require),
+                })
                 .collect();
             if require {
                 all_hold(&truths)
@@ -313,19 +316,30 @@ fn written_out(text: &str) -> (bool, String) {
     (is_negative, out)
 }
 
-/// The entries of one tool, each a list of conditions.
-#[derive(Debug, Clone)]
+/// One entry of `require` or `deny_if`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Entry {
+    pub(super) conds: Vec<Cond>,
+    pub(super) deny_if_missing: bool,
+}
+
+/// The entries of one tool.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tool {
-    pub(super) require: Vec<Vec<Cond>>,
-    pub(super) deny_if: Vec<Vec<Cond>>,
+    pub(super) require: Vec<Entry>,
+    pub(super) deny_if: Vec<Entry>,
 }
 
 impl Tool {
     fn write(&self) -> String {
-        let section = |entries: &[Vec<Cond>]| {
-            let entry = |conds: &Vec<Cond>| {
-                let conds: Vec<_> = conds.iter().map(Cond::write).collect();
-                format!(r#"{{"conditions":[{}]}}"#, conds.join(","))
+        let section = |entries: &[Entry]| {
+            let entry = |entry: &Entry| {
+                let conds: Vec<_> = entry.conds.iter().map(Cond::write).collect();
+                let more = match entry.deny_if_missing {
+                    true => r#","if_missing":"deny""#,
+                    false => "",
+                };
+                format!(r#"{{"conditions":[{}]{more}}}"#, conds.join(","))
             };
             entries.iter().map(entry).collect::<Vec<_>>().join(",")
         };
@@ -336,35 +350,42 @@ impl Tool {
         )
     }
 
-    /// The kind of refusal and the pointer of its entry.
-    fn refusal(&self, args: &Json, base: &str) -> Option<(&'static str, String)> {
-        for (section, entries, require) in [
-            ("require", &self.require, true),
-            ("deny_if", &self.deny_if, false),
-        ] {
-            for (at, conds) in entries.iter().enumerate() {
-                let truths: Vec<_> = conds
-                    .iter()
-                    .map(|cond| judge(cond, args, require))
-                    .collect();
-                let truth = all_hold(&truths);
-                let pointer = || format!("{base}/{section}/{at}");
-                if truth.is_none() {
-                    return Some(("argument", pointer()));
-                }
-                if truth != Some(require) {
-                    return Some(("rule", pointer()));
-                }
-            }
+    fn entries(&self, section: &str) -> &[Entry] {
+        match section {
+            "require" => &self.require,
+            _ => &self.deny_if,
         }
-        None
     }
+}
+
+/// The kind of refusal and the pointer of the entry, for all entries of one section.
+fn refusal(
+    section: &str,
+    (tool, base): (&Tool, &str),
+    args: &Json,
+) -> Option<(&'static str, String)> {
+    let require = section == "require";
+    tool.entries(section)
+        .iter()
+        .enumerate()
+        .find_map(|(at, entry)| {
+            let judged = entry.conds.iter();
+            let truths: Vec<_> = judged
+                .map(|cond| judge(cond, entry, args, require))
+                .collect();
+            match all_hold(&truths) {
+                None => Some(("argument", format!("{base}/{section}/{at}"))),
+                Some(holds) if holds == require => None,
+                Some(_) => Some(("rule", format!("{base}/{section}/{at}"))),
+            }
+        })
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Whole {
     pub(super) allows: bool,
     pub(super) hide: Vec<&'static str>,
+    pub(super) all_tools: Tool,
     pub(super) tools: Vec<(&'static str, Tool)>,
 }
 
@@ -382,8 +403,9 @@ impl Whole {
             .collect();
         let default = if self.allows { "allow" } else { "deny" };
         format!(
-            r#"{{"version":"1","default":"{default}","hide":[{}],"tools":{{{}}}}}"#,
+            r#"{{"version":"1","default":"{default}","hide":[{}],"all_tools":{},"tools":{{{}}}}}"#,
             hide.join(","),
+            self.all_tools.write(),
             tools.join(",")
         )
     }
@@ -404,16 +426,27 @@ impl Whole {
         // Exact first, then by the length of what stands before the star.
         matching
             .sort_by_key(|(pattern, _)| (pattern.ends_with('*'), std::cmp::Reverse(pattern.len())));
-        let Some((pattern, tool)) = matching.first() else {
-            return (!self.allows).then(|| ("unavailable", String::new()));
+        if matching.is_empty() && !self.allows {
+            return Some(("unavailable", String::new()));
+        }
+        let mut speaking = Vec::new();
+        if let Some((pattern, tool)) = matching.first() {
+            speaking.push((tool, format!("/tools/{pattern}")));
+        }
+        speaking.push((&self.all_tools, "/all_tools".to_owned()));
+        let by_section = |section| {
+            let mut speaking = speaking.iter();
+            speaking.find_map(|(tool, base)| refusal(section, (tool, base), args))
         };
-        let own = tool.refusal(args, &format!("/tools/{pattern}"));
-        own.or_else(|| {
-            matching.iter().find_map(|(pattern, tool)| {
-                let at = tool.deny_if.iter().position(Vec::is_empty)?;
-                Some(("rule", format!("/tools/{pattern}/deny_if/{at}")))
+        by_section("require")
+            .or_else(|| by_section("deny_if"))
+            .or_else(|| {
+                matching.iter().find_map(|(pattern, tool)| {
+                    let mut entries = tool.deny_if.iter();
+                    let at = entries.position(|entry| entry.conds.is_empty())?;
+                    Some(("rule", format!("/tools/{pattern}/deny_if/{at}")))
+                })
             })
-        })
     }
 }
 
@@ -456,10 +489,10 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn one_rule_is_judged_as_the_reference_judges_it(cond in cond(), is_require in any::<bool>(), args in members(json())) {
-        let entries = vec![vec![cond]];
+    fn one_rule_is_judged_as_the_reference_judges_it(cond in cond(), is_require in any::<bool>(), deny_if_missing in any::<bool>(), args in members(json())) {
+        let entries = vec![Entry { conds: vec![cond], deny_if_missing }];
         let (require, deny_if) = if is_require { (entries, vec![]) } else { (vec![], entries) };
-        let whole = Whole { allows: false, hide: vec![], tools: vec![("t", Tool { require, deny_if })] };
+        let whole = Whole { allows: false, hide: vec![], all_tools: Tool::default(), tools: vec![("t", Tool { require, deny_if })] };
         agree(&whole, "t", &args)?;
     }
 
