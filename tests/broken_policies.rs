@@ -72,6 +72,11 @@ fn broken_path() {
 }
 
 #[test]
+fn broken_tests() {
+    refused("broken_tests");
+}
+
+#[test]
 fn burst_not_below_max() {
     refused("burst_not_below_max");
 }
@@ -259,6 +264,11 @@ fn same_counter_twice() {
 #[test]
 fn several_mistakes() {
     refused("several_mistakes");
+}
+
+#[test]
+fn tests_that_fail() {
+    refused("tests_that_fail");
 }
 
 #[test]

@@ -34,10 +34,20 @@ pub(super) fn compile(source: &[u8]) -> Result<Policy, Vec<Mistake>> {
     for key in read.duplicates() {
         duplicate_key(&root, key, &mut mistakes);
     }
-    let policy = document::read(&root, &mut mistakes)
-        .map(|document| policy(&document, source, &mut mistakes));
+    let document = document::read(&root, &mut mistakes);
+    let compiled = document.map(|document| {
+        let policy = policy(&document, source, &mut mistakes);
+        (document, policy)
+    });
     mistakes.into_result()?;
-    Ok(policy.expect("what could not be read left a mistake"))
+    let (document, policy) = compiled.expect("what could not be read left a mistake");
+    // What a policy with mistakes decides would only add noise to them.
+    let mut failures = Mistakes::default();
+    for test in &document.tests {
+        test.run(&policy, &mut failures);
+    }
+    failures.into_result()?;
+    Ok(policy)
 }
 
 fn duplicate_key(root: &Place<'_>, key: Value<'_>, mistakes: &mut Mistakes) {

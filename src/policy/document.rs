@@ -6,6 +6,7 @@ use super::condition::IfMissing;
 use super::fields::{self, Fields, Keys, Text, wrong_type};
 use super::limit_text::{self, LimitText, LimitUse};
 use super::mistake::{Mistakes, Place};
+use super::own_tests::OwnTest;
 use crate::json::Kind;
 
 /// `any`, `all` and `not` may stand in one another so deep.
@@ -21,8 +22,9 @@ const DOCUMENT: Keys = Keys {
         "counters",
         "all_tools",
         "tools",
+        "tests",
     ],
-    not_built: &["methods", "prompts", "resources", "tests"],
+    not_built: &["methods", "prompts", "resources"],
 };
 const TOOL: Keys = Keys {
     built: &[
@@ -62,6 +64,7 @@ pub(super) struct Document<'a> {
     pub(super) counters: Vec<LimitText<'a>>,
     pub(super) all_tools: Option<Rules<'a>>,
     pub(super) tools: Vec<Tool<'a>>,
+    pub(super) tests: Vec<OwnTest<'a>>,
 }
 
 /// What happens to a tool that no entry of `tools` matches.
@@ -161,6 +164,7 @@ pub(super) fn read<'a>(root: &Place<'a>, mistakes: &mut Mistakes) -> Option<Docu
         counters,
         all_tools,
         tools,
+        tests: fields.list("tests", mistakes, OwnTest::read),
     })
 }
 

@@ -21,6 +21,7 @@ mod name;
 mod number;
 mod operator;
 mod operator_text;
+mod own_tests;
 mod path;
 mod rules;
 mod rules_text;

@@ -1,6 +1,7 @@
 //! What the policy promises.
 
 mod calls;
+mod hard;
 mod inputs;
 mod limits;
 mod operators;

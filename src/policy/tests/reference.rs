@@ -19,7 +19,7 @@ pub(super) enum Json {
 }
 
 impl Json {
-    fn write(&self) -> String {
+    pub(super) fn write(&self) -> String {
         let quoted = |text: &str| serde_json::to_string(text).expect("writes");
         match self {
             Json::Null => "null".into(),
@@ -71,7 +71,7 @@ pub(super) enum Cond {
 }
 
 impl Cond {
-    fn write(&self) -> String {
+    pub(super) fn write(&self) -> String {
         let list = |inside: &[Cond]| inside.iter().map(Cond::write).collect::<Vec<_>>().join(",");
         match self {
             Cond::Test { path, op, value } => {
@@ -331,7 +331,7 @@ pub(super) struct Tool {
 }
 
 impl Tool {
-    fn write(&self) -> String {
+    pub(super) fn write(&self) -> String {
         let section = |entries: &[Entry]| {
             let entry = |entry: &Entry| {
                 let conds: Vec<_> = entry.conds.iter().map(Cond::write).collect();
@@ -390,7 +390,7 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    fn write(&self) -> String {
+    pub(super) fn write(&self) -> String {
         let tools: Vec<_> = self
             .tools
             .iter()

@@ -181,3 +181,70 @@ fn what_the_server_may_fill_in_is_unknown_where_the_author_says_so() {
         "{told}"
     );
 }
+
+/// A policy with these tests of its own.
+fn tested(tests: &str) -> String {
+    format!(
+        r#"{{"version":"1","default":"deny","hide":["h"],
+        "all_tools":{{"limits":[{{"counter":"calls","window":"hour","max":20,"burst":4}}]}},
+        "tools":{{"t":{{"rate_limit":"3/minute","deny_if":[{{"conditions":[{{"path":"args.a","op":"gt","value":5}}]}}]}},
+                  "u":{{}}, "ask":{{"action":"require_approval"}}}},
+        "tests":[{tests}]}}"#
+    )
+}
+
+#[test]
+fn a_policy_whose_own_tests_pass_loads() {
+    compiled(&tested(
+        r#"{"call":{"tool":"t"},"expect":"allow"},
+           {"call":{"tool":"t","args":{"a":5}},"expect":"allow","times":3},
+           {"call":{"tool":"t","args":{"a":5}},"expect":"deny","times":4,"rule":"/tools/t/limits/rate_limit"},
+           {"call":{"tool":"u"},"expect":"allow","times":4},
+           {"call":{"tool":"u"},"expect":"deny","times":5,"rule":"/all_tools/limits/calls"},
+           {"call":{"tool":"t"},"expect":"deny","times":5,"rule":"/all_tools/limits/calls"},
+           {"call":{"tool":"t","args":{"a":6}},"expect":"deny","rule":"/tools/t/deny_if/args.a-gt"},
+           {"call":{"tool":"t","args":{"a":"6"}},"expect":"deny","rule":"/tools/t/deny_if/args.a-gt"},
+           {"call":{"tool":"ask"},"expect":"approve","rule":"/tools/ask/approve_if/always"},
+           {"call":{"tool":"h"},"expect":"deny","rule":"(hidden)"},
+           {"call":{"tool":"x"},"expect":"deny","rule":"(default deny)"}"#,
+    ));
+}
+
+#[test]
+fn a_policy_whose_own_tests_fail_does_not_load() {
+    for (test, expected) in [
+        (
+            r#"{"call":{"tool":"t"},"expect":"deny"}"#,
+            "expected deny, found allow",
+        ),
+        (
+            r#"{"call":{"tool":"t","args":{"a":6}},"expect":"allow"}"#,
+            "expected allow, found deny by /tools/t/deny_if/args.a-gt",
+        ),
+        (
+            r#"{"call":{"tool":"t","args":{"a":6}},"expect":"deny","rule":"/tools/t/deny_if/args.b-gt"}"#,
+            "expected deny by /tools/t/deny_if/args.b-gt, found deny by /tools/t/deny_if/args.a-gt",
+        ),
+        (
+            r#"{"call":{"tool":"t"},"expect":"deny","times":3}"#,
+            "expected deny, found allow",
+        ),
+        (
+            r#"{"call":{"tool":"u"},"expect":"allow","times":5}"#,
+            "expected allow, found deny by /all_tools/limits/calls",
+        ),
+        (
+            r#"{"call":{"tool":"ask"},"expect":"deny"}"#,
+            "expected deny, found approve by /tools/ask/approve_if/always",
+        ),
+    ] {
+        let mistakes = Policy::compile(tested(test).as_bytes()).expect_err("the test fails");
+        assert_eq!(mistakes.len(), 1, "{test}");
+        assert_eq!(
+            mistakes[0].what,
+            format!("this test fails: {expected}"),
+            "{test}"
+        );
+        assert_eq!(mistakes[0].pointer, "/tests/0", "{test}");
+    }
+}
