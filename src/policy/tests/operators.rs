@@ -327,6 +327,24 @@ fn of_two_readings_of_a_number_the_stricter_stands() {
 }
 
 #[test]
+fn of_two_readings_of_an_element_the_stricter_stands() {
+    for (elements, require, deny_if) in [
+        ("[9007199254740993]", "rule", "rule"),
+        ("[1, 9007199254740992]", "allow", "rule"),
+        ("[1, 9007199254740991]", "rule", "allow"),
+    ] {
+        for (section, expected) in [("require", require), ("deny_if", deny_if)] {
+            let policy = with_tool(&format!(
+                r#"{{"{section}":[{{"conditions":[{{"path":"args.a","op":"contains","value":9007199254740992}}]}}]}}"#
+            ));
+            let arguments = format!(r#"{{"a":{elements}}}"#);
+            let found = outcome(&policy, "t", &arguments);
+            assert_eq!(found, expected, "{section} {elements}");
+        }
+    }
+}
+
+#[test]
 fn strings_are_compared_as_what_they_say_and_by_nothing_else() {
     for (value, argument, expected) in [
         (r#""a/b""#, r#""a\/b""#, "rule"),
