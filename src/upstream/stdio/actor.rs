@@ -212,8 +212,8 @@ impl Actor {
             _ if !is_open => return,
             (Method::Initialized, _) => return self.confirm(),
             (Method::Cancelled, Some(span)) => {
-                let Some(number) = running.number_of(&notice.caller, &notice.body[span.clone()])
-                else {
+                let raw_id = &notice.body[span.clone()];
+                let Some(number) = running.cancel(&notice.caller, raw_id) else {
                     return;
                 };
                 spliced_line(

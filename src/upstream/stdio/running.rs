@@ -19,6 +19,9 @@ use crate::upstream::child::{Child, Exit, SendError};
 /// How many requests may be under way to one process, waiting ones included.
 pub(super) const PENDING_MAX: usize = 1_024;
 
+/// What the SDKs' HTTP servers answer a cancelled request with.
+const REQUEST_CANCELLED: i64 = -32800;
+
 /// Who sent a message: ids are only unique for one of these, if at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Caller {
@@ -200,13 +203,21 @@ impl Running {
         }
     }
 
-    /// The number of the request that a client knows as `raw_id`: the latest, as some clients use one id for everything.
-    pub(super) fn number_of(&self, caller: &Caller, raw_id: &[u8]) -> Option<u64> {
+    /// Ends the request that a client knows as `raw_id`, and gives its number: the latest, as some clients use one id for
+    /// everything. It gets an error, because over HTTP only an answer ends a request; the child need not answer any more.
+    pub(super) fn cancel(&mut self, caller: &Caller, raw_id: &[u8]) -> Option<u64> {
         let is_it = |asked: &Asked| asked.request.caller == *caller && asked.raw_id() == raw_id;
         let mut latest_first = self.pending.iter().rev();
-        latest_first
-            .find(|(_, pending)| is_it(&pending.asked))
-            .map(|(&number, _)| number)
+        let (&number, _) = latest_first.find(|(_, pending)| is_it(&pending.asked))?;
+        let asked = self.take(number)?;
+        let head = r#"{"jsonrpc":"2.0","id":"#;
+        let tail = format!(
+            r#"0,"error":{{"code":{REQUEST_CANCELLED},"message":"cancelled by the client"}}}}"#
+        );
+        let id = head.len()..head.len() + 1;
+        let error = [head.as_bytes(), tail.as_bytes()].concat();
+        asked.answer(&error, std::slice::from_ref(&id), Some(REQUEST_CANCELLED));
+        Some(number)
     }
 
     /// Takes out the requests whose clients have left, and gives the numbers of those that may be cancelled.
