@@ -23,6 +23,8 @@ use crate::grants::Grant;
 use crate::record::{Journal, OutcomeLine};
 use crate::upstream::child::{Child, ChildEvent, SendError};
 
+/// How long a child may be silent once the client has closed its side, before it is stopped.
+const SILENT_MAX: Duration = Duration::from_secs(5);
 /// How soon a line is tried again that the child had no room for.
 const AGAIN: Duration = Duration::from_millis(5);
 
@@ -109,6 +111,10 @@ impl Wrap {
                         Judgment::Reply(reply) => reply,
                     },
                 },
+                () = tokio::time::sleep(SILENT_MAX), if !is_open => {
+                    child.begin_stop();
+                    continue;
+                }
                 () = tokio::time::sleep(AGAIN), if waiting.is_some() => Bytes::new(),
             };
             if !reply.is_empty() {

@@ -22,13 +22,16 @@ fn a_forbidden_import_is_found_in_every_spelling() {
         ("src/mcp/mod.rs", "fn f() { crate::policy::decide() }", 1),
         ("src/json/mod.rs", "use crate::policy::Policy;", 1),
         ("src/json/mod.rs", "use crate::clock::Timestamp;", 1),
-        ("src/grants/mod.rs", "use crate::{clock, store::Store};", 0),
         (
-            "src/grants/mod.rs",
+            "src/sessions/mod.rs",
+            "use crate::{clock, store::Store};",
+            0,
+        ),
+        (
+            "src/sessions/mod.rs",
             "use crate::{\n    clock,\n    counters::{Counters, Window},\n    record,\n};",
             2,
         ),
-        ("src/clock.rs", "use crate::store::Store;", 0),
         ("src/record/mod.rs", "use crate::counters::Counters;", 0),
         ("src/record/mod.rs", "use crate::upstream::Pool;", 1),
         (
