@@ -374,3 +374,26 @@ fn http_2_without_tls_works_by_prior_knowledge() {
     let reply = http2::post(&stranger, &[], &call);
     assert_eq!((reply.status, reply.code()), (401, -31001));
 }
+
+#[test]
+fn a_connection_that_asks_for_nothing_is_not_kept() {
+    let stage = stage();
+    let mut waiting = [
+        "",
+        "P",
+        "PRI * HTTP/2.0\r\n\r\nSM",
+        "POST /mcp/s HTTP/1.1\r\nHost:",
+    ]
+    .map(|beginning| {
+        let mut wire = Wire::to(stage.gateway.address());
+        wire.send(beginning);
+        wire
+    });
+    for wire in &mut waiting {
+        assert!(wire.is_closed());
+    }
+    let open = "toolgate_connections";
+    support::until("their places are free", || {
+        (stage.gateway.metric(open) == 0.0).then_some(())
+    });
+}

@@ -135,6 +135,7 @@ struct Seen {
     requests: Vec<Recorded>,
     /// Connections that the gateway left before their answer was complete.
     left: usize,
+    connections: usize,
 }
 
 type Script = Arc<dyn Fn(&Recorded) -> Answer + Send + Sync>;
@@ -199,6 +200,11 @@ impl Upstream {
             .count()
     }
 
+    /// How many connections were made.
+    pub(crate) fn connections(&self) -> usize {
+        self.seen.0.lock().expect("no thread panicked").connections
+    }
+
     /// Waits for this many requests in all and gives them.
     pub(crate) fn wait_for(&self, count: usize) -> Vec<Recorded> {
         self.wait("requests came", |seen| seen.requests.len() >= count);
@@ -227,6 +233,7 @@ impl Upstream {
 
     fn serve(&self, stream: TcpStream, script: &Script) {
         let _ = stream.set_nodelay(true);
+        self.note(|seen| seen.connections += 1);
         let mut reader = BufReader::new(stream);
         while let Some(request) = read_request(&mut reader) {
             self.note(|seen| seen.requests.push(request.clone()));
