@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::ledger::Ledger;
@@ -20,7 +20,7 @@ use super::{Place, ServeArgs, grant, welcome};
 use crate::admin;
 use crate::config::{Config, ONLY_GRANT};
 use crate::gateway::{
-    Listeners, Load, Materials, Reloader, Shared, Snapshot, Start, Stopping, Workers, watch,
+    Listeners, Load, Materials, Reloader, Seen, Shared, Snapshot, Start, Stopping, Workers, watch,
 };
 use crate::grants::Token;
 use crate::record::{self, Metrics};
@@ -41,9 +41,12 @@ pub(super) fn run(args: ServeArgs) -> Result<ExitCode, CliError> {
         .build()
         .map_err(CliError::failed)?;
     let ledger = Ledger::open(&config.data)?;
+    // Read once more now that its files have been looked at: an edit after this look is noticed.
+    let seen = Seen::now(&config.files, &ledger.store);
+    let config = load()?;
     let is_demo = config.files.is_empty();
     let token = if is_demo { demo_token(&ledger)? } else { None };
-    serve(&operator, ledger, (config, load), |running| {
+    serve(&operator, ledger, (config, seen, load), |running| {
         welcome::print(running, is_demo.then_some(token))
     })
 }
@@ -100,9 +103,12 @@ pub(super) struct Running<'a> {
 fn serve(
     operator: &Runtime,
     ledger: Ledger,
-    (config, load): (Config, Load),
+    (config, seen, load): (Config, Seen, Load),
     tell: impl FnOnce(&Running<'_>),
 ) -> Result<ExitCode, CliError> {
+    let told = operator
+        .block_on(async { Told::listen() })
+        .map_err(CliError::failed)?;
     let listeners =
         Listeners::bind(config.listen, config.settings.workers).map_err(CliError::failed)?;
     let listen = listeners.address();
@@ -137,13 +143,12 @@ fn serve(
         operator: operator.handle().clone(),
         listen,
         config,
+        seen,
         load,
     };
     let hangup = Arc::new(Notify::new());
     operator.spawn(watch(Reloader::new(shared.clone(), start), hangup.clone()));
-    operator
-        .block_on(until_told(&hangup))
-        .map_err(CliError::failed)?;
+    operator.block_on(told.to_end(&hangup));
     is_ready.store(false, Ordering::Release);
     drain(operator, &shared, (workers, drain_max));
     ledger.close()?;
@@ -213,16 +218,30 @@ async fn upkeep(
     }
 }
 
-/// Returns on SIGTERM or SIGINT; SIGHUP reloads.
-async fn until_told(hangup: &Notify) -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangups = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangups.recv() => hangup.notify_one(),
+/// The signals that the gateway listens to, from before it says that it is there.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+    hangups: Signal,
+}
+
+impl Told {
+    fn listen() -> std::io::Result<Told> {
+        Ok(Told {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangups: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns on SIGTERM or SIGINT; SIGHUP reloads.
+    async fn to_end(mut self, hangup: &Notify) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangups.recv() => hangup.notify_one(),
+            }
         }
     }
 }

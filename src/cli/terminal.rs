@@ -3,6 +3,7 @@
 //! It never prints a backtrace or a bare error code: an error says what, where and what to do.
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -110,6 +111,7 @@ pub(super) fn start_log() {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     match std::env::var("TOOLGATE_LOG_FORMAT").as_deref() {
         Ok("json") => log.json().init(),

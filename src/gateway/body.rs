@@ -39,7 +39,7 @@ pub(super) struct Stream {
     /// For streams that only listen: draining ends them.
     pub(super) ends_with: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// For tool calls.
-    pub(super) record: Option<CallRecord>,
+    record: Option<CallRecord>,
     has_ended: bool,
 }
 
@@ -74,6 +74,16 @@ impl Stream {
         }
     }
 
+    /// Tells the call's record how this ends.
+    pub(super) fn records(&mut self, record: CallRecord) {
+        self.record = Some(record);
+        if self.source.is_end_stream() {
+            // A body of no length is not polled at all.
+            self.has_ended = true;
+            self.end_record();
+        }
+    }
+
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ForwardError>>> {
         loop {
             if self.has_ended
@@ -83,6 +93,9 @@ impl Stream {
                     .is_some_and(|ends| ends.as_mut().poll(cx).is_ready())
             {
                 return Poll::Ready(None);
+            }
+            if let Some(error) = self.filter.as_ref().and_then(EventFilter::flaw) {
+                return Poll::Ready(self.broken(error));
             }
             let Poll::Ready(piece) = Pin::new(&mut self.source).poll_frame(cx) else {
                 return self.poll_quiet(cx).map(|comment| Some(Ok(comment)));

@@ -2,6 +2,7 @@
 //!
 //! It never lets a slow or silent peer hold a place for ever, and never ends a call in flight before the drain's bound.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -22,8 +23,9 @@ use super::worker::Worker;
 /// How long a request's head may take, and how long a connection may be idle: longer than any client waits between
 /// two calls of one task, short enough that ten thousand dead peers are gone in a minute.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a new connection may say nothing.
-const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a new connection may take until the head of its first request is there: it costs its sender nothing, so
+/// that whoever takes longer has nothing to say. hyper waits for ever for the rest of what could become HTTP/2.
+const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Connections waiting to be taken, for each worker.
 const BACKLOG: i32 = 1024;
 /// HTTP/2 streams of one connection at a time.
@@ -144,12 +146,13 @@ fn take(
 async fn connection(worker: Rc<Worker>, stream: TcpStream) {
     // Small replies must not wait for the peer's acknowledgement of the ones before (Nagle).
     let _ = stream.set_nodelay(true);
-    let spoke = tokio::time::timeout(FIRST_BYTE_TIMEOUT, stream.readable()).await;
-    if !matches!(spoke, Ok(Ok(()))) {
-        return;
-    }
     let draining = worker.shared.stopping.draining.clone();
-    let service = service_fn(move |request| routes::serve(worker.clone(), request));
+    let has_asked = Rc::new(Cell::new(false));
+    let asking = has_asked.clone();
+    let service = service_fn(move |request| {
+        asking.set(true);
+        routes::serve(worker.clone(), request)
+    });
     let builder = builder();
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
@@ -159,9 +162,18 @@ async fn connection(worker: Rc<Worker>, stream: TcpStream) {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = silent(&has_asked) => return,
     };
     if let Err(error) = ended {
         tracing::debug!(error = &*error, "a connection ended early");
+    }
+}
+
+/// Returns if a new connection has not asked for anything in time.
+async fn silent(has_asked: &Cell<bool>) {
+    tokio::time::sleep(FIRST_HEAD_TIMEOUT).await;
+    if has_asked.get() {
+        std::future::pending().await
     }
 }
 

@@ -32,7 +32,7 @@ use crate::record::Metrics;
 use crate::store::Store;
 
 pub use listener::{ListenError, Listeners};
-pub use reload::{Load, Reloader, Start, watch};
+pub use reload::{Load, Reloader, Seen, Start, watch};
 pub use snapshot::{Materials, Snapshot};
 pub use worker::{WorkerError, Workers};
 pub use wrap::{Streams, Wrap};

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::body::{Body, Quiet, Stream};
 use super::reply;
+use super::snapshot::{Server, UNAUTHORIZED};
 use super::tools_call::Request;
 use super::tools_list::{self, Asked, EventFilter, ListScan};
 use super::worker::{CallRecord, Worker};
@@ -89,8 +90,11 @@ pub(super) async fn pass(
     };
     server.metrics.passed.increment(1);
     match worker.upstream(&server).pass(outgoing).await {
+        Ok(reply) if refuses_us(&reply) => credential_refused(&server, id.as_deref()),
         Ok(reply) => match scan {
             Some(scan) if !is_event_stream(&reply) && is_list => {
+                let (head, body) = reply.into_parts();
+                let reply = Response::from_parts(for_the_agent(head), body);
                 tools_list::whole(reply, scan, id.as_deref()).await
             }
             Some(scan) => listening(worker, reply, (scan, method == http::Method::GET)),
@@ -137,26 +141,39 @@ pub(super) fn stream(
     reply: Response<ReplyBody>,
     record: Option<CallRecord>,
 ) -> Response<Body> {
-    if reply.status() == StatusCode::UNAUTHORIZED {
-        // The upstream refuses the gateway's credential; passed on, the agent would think its grant is at fault.
-        tracing::warn!("an upstream answered 401: check the credential in its `headers`");
-        let what = "the server refused the gateway's own credential; the operator must mend it";
-        return reply::json_reply(
-            StatusCode::BAD_GATEWAY,
-            crate::mcp::error(None, -31005, what, None),
-        );
-    }
     let (head, mut body) = opened(worker, reply);
-    body.record = record;
+    if let Some(record) = record {
+        body.records(record);
+    }
     Response::from_parts(head, Body::stream(body))
+}
+
+/// Whether an upstream refuses the gateway's own credential.
+pub(super) fn refuses_us(reply: &Response<ReplyBody>) -> bool {
+    reply.status() == StatusCode::UNAUTHORIZED
+}
+
+/// In place of an upstream's 401: passed on, the agent would think that its grant is at fault.
+pub(super) fn credential_refused(server: &Server, id: Option<&str>) -> Response<Body> {
+    server.metrics.upstream_error(UNAUTHORIZED);
+    tracing::warn!(
+        server = &*server.spec.name,
+        "an upstream answered 401: check the credential in its `headers`"
+    );
+    reply::credential_refused(id)
+}
+
+fn for_the_agent(mut head: http::response::Parts) -> http::response::Parts {
+    KEPT_FROM_AGENTS
+        .iter()
+        .for_each(|name| drop(head.headers.remove(name)));
+    head
 }
 
 fn opened(worker: &Rc<Worker>, reply: Response<ReplyBody>) -> (http::response::Parts, Stream) {
     let is_events = is_event_stream(&reply);
-    let (mut head, source) = reply.into_parts();
-    KEPT_FROM_AGENTS
-        .iter()
-        .for_each(|name| drop(head.headers.remove(name)));
+    let (head, source) = reply.into_parts();
+    let mut head = for_the_agent(head);
     let mut body = Stream::new(source);
     if is_events {
         // nginx would hold events back (the header is its own, and other proxies honour it).

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::{Materials, Shared, Snapshot};
 use crate::config::{Config, ConfigError};
 use crate::sessions::Sessions;
-use crate::store::Version;
+use crate::store::{Store, Version};
 use crate::upstream::Server;
 
 /// How often files and the store are looked at: an edit is in force within half a second without any signal.
@@ -30,8 +30,32 @@ pub struct Reloader {
     listen: SocketAddr,
     load: Load,
     config: Config,
+    seen: Seen,
+}
+
+/// What was looked at, so that a later look notices edits. To be taken before the reading, never after it: an edit in
+/// between would go unnoticed.
+#[derive(Debug, PartialEq)]
+pub struct Seen {
     files: BTreeMap<PathBuf, Option<(SystemTime, u64)>>,
     store: Option<Version>,
+}
+
+impl Seen {
+    /// How these files and the store are now.
+    pub fn now(files: &[PathBuf], store: &Store) -> Seen {
+        let stamp = |file: &PathBuf| {
+            let meta = std::fs::metadata(file).ok()?;
+            Some((meta.modified().ok()?, meta.len()))
+        };
+        Seen {
+            files: files
+                .iter()
+                .map(|file| (file.clone(), stamp(file)))
+                .collect(),
+            store: store.version().wait().ok(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Reloader {
@@ -50,6 +74,8 @@ pub struct Start {
     pub listen: SocketAddr,
     /// The configuration in force.
     pub config: Config,
+    /// What was seen before it was read.
+    pub seen: Seen,
     /// Reads it again.
     pub load: Load,
 }
@@ -68,40 +94,34 @@ impl Reloader {
             operator,
             listen,
             config,
+            seen,
             load,
         } = start;
-        let mut reloader = Reloader {
+        Reloader {
             shared,
             sessions,
             operator,
             listen,
             load,
             config,
-            files: BTreeMap::new(),
-            store: None,
-        };
-        reloader.files = reloader.stamps();
-        reloader.store = reloader.shared.store.version().wait().ok();
-        reloader
+            seen,
+        }
     }
 
     /// Looks for edits, or reloads in any case if `hangup`. Returns the servers that are to be stopped. Blocks.
     fn look(&mut self, reason: Reason) -> Vec<Server> {
-        let stamps = self.stamps();
-        let version = self.shared.store.version().wait().ok();
-        let files_changed = stamps != self.files || reason == Reason::Hangup;
-        if !files_changed && version == self.store {
+        let now = Seen::now(&self.config.files, &self.shared.store);
+        let files_changed = now.files != self.seen.files || reason == Reason::Hangup;
+        if !files_changed && now == self.seen {
             return Vec::new();
         }
-        self.files = stamps;
-        self.store = version;
+        self.seen = now;
         if files_changed {
             match (self.load)() {
                 Ok(config) => self.config = config,
                 Err(error) => return self.refused(&error),
             }
-            // A new configuration may name other files.
-            self.files = self.stamps();
+            self.forget_other_files();
         }
         self.apply()
     }
@@ -147,16 +167,15 @@ impl Reloader {
         Vec::new()
     }
 
-    fn stamps(&self) -> BTreeMap<PathBuf, Option<(SystemTime, u64)>> {
-        let stamp = |file: &PathBuf| {
-            let meta = std::fs::metadata(file).ok()?;
-            Some((meta.modified().ok()?, meta.len()))
-        };
-        self.config
+    /// A new configuration may name other files than those that were seen: they are looked at next time.
+    fn forget_other_files(&mut self) {
+        let seen = |file: &PathBuf| self.seen.files.get(file).copied().flatten();
+        self.seen.files = self
+            .config
             .files
             .iter()
-            .map(|file| (file.clone(), stamp(file)))
-            .collect()
+            .map(|file| (file.clone(), seen(file)))
+            .collect();
     }
 }
 

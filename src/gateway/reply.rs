@@ -262,6 +262,15 @@ pub(super) fn upstream_failed(
     )
 }
 
+/// An upstream that refused the gateway's own credential.
+pub(super) fn credential_refused(id: Option<&str>) -> Response<Body> {
+    let what = "the server refused the gateway's own credential; the operator must mend it";
+    json_reply(
+        StatusCode::BAD_GATEWAY,
+        mcp::error(id, UPSTREAM, what, None),
+    )
+}
+
 /// A list that could not be read, and therefore not be filtered.
 pub(super) fn unreadable_list(id: Option<&str>) -> Vec<u8> {
     mcp::error(

@@ -14,6 +14,19 @@ use crate::sessions::Sessions;
 use crate::store::KeptGrant;
 use crate::upstream::{self, ForwardError, ServerFlaw, ServerSpec};
 
+/// The label of an upstream that refused the gateway's own credential.
+pub(super) const UNAUTHORIZED: &str = "unauthorized";
+/// All labels of `toolgate_upstream_errors_total`.
+const ERRORS: [&str; ForwardError::LABELS.len() + 1] = {
+    let mut all = [UNAUTHORIZED; ForwardError::LABELS.len() + 1];
+    let mut at = 0;
+    while at < ForwardError::LABELS.len() {
+        all[at] = ForwardError::LABELS[at];
+        at += 1;
+    }
+    all
+};
+
 /// One state of the gateway.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -67,7 +80,7 @@ impl Snapshot {
                         from.sessions.clone(),
                         from.operator,
                     )?,
-                    metrics: ServerMetrics::new(from.metrics, name, ForwardError::LABELS),
+                    metrics: ServerMetrics::new(from.metrics, name, &ERRORS),
                 }),
             };
             servers.insert(name.clone(), server);

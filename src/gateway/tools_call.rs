@@ -68,6 +68,10 @@ pub(super) async fn tools_call(
             worker.shared.metrics.journal_failures.increment(1);
             reply::undecidable(&id, &request_id)
         }
+        Outcome::Answered(reply, mut record) if passthrough::refuses_us(&reply) => {
+            record.ended();
+            passthrough::credential_refused(&server, Some(&id))
+        }
         Outcome::Answered(reply, record) => passthrough::stream(worker, reply, Some(record)),
         Outcome::Failed(error, recorded, record) => {
             server.metrics.upstream_error(error.label());

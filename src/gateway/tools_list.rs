@@ -18,7 +18,7 @@ use crate::grants::Grant;
 use crate::json::{Duplicates, Reader};
 use crate::mcp::{self, Event, EventStream};
 use crate::store::KeptCatalogue;
-use crate::upstream::ReplyBody;
+use crate::upstream::{ForwardError, ReplyBody};
 
 /// The longest list in bytes: a hundred times the longest of a real server, and a bound on what one reply can hold.
 const LIST_MAX: usize = mcp::EVENT_LEN_MAX;
@@ -172,6 +172,14 @@ impl EventFilter {
             scan,
             is_broken: false,
         }
+    }
+
+    /// Why nothing more of the stream can be read, if that is so: it must end, or its client would wait for ever.
+    pub(super) fn flaw(&self) -> Option<ForwardError> {
+        self.is_broken.then(|| ForwardError::Protocol {
+            upstream: self.scan.server.spec.name.clone(),
+            what: "an event that is too long",
+        })
     }
 
     /// What may go out now that `piece` has come.

@@ -89,6 +89,7 @@ impl Wrap {
         let mut lines = Lines {
             input: BufReader::new(streams.input),
             line: Vec::new(),
+            is_skipping: false,
             max,
         };
         let mut waiting: Option<Bytes> = None;
@@ -226,6 +227,8 @@ fn too_long(max: usize) -> Bytes {
 struct Lines<R> {
     input: BufReader<R>,
     line: Vec<u8>,
+    /// The rest of a line that was too long is still to come.
+    is_skipping: bool,
     max: usize,
 }
 
@@ -239,6 +242,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// The next line that is not blank, with its end. Dropping the future loses nothing.
     async fn next(&mut self) -> std::io::Result<Line> {
         loop {
+            if self.is_skipping {
+                skip_line(&mut self.input).await?;
+                self.is_skipping = false;
+                return Ok(Line::TooLong);
+            }
             let room = (self.max + 1).saturating_sub(self.line.len()) as u64;
             let read = (&mut self.input)
                 .take(room)
@@ -253,9 +261,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 // What stands after the last line end was never finished.
                 return Ok(Line::End);
             } else if self.line.len() > self.max {
-                self.line.clear();
-                skip_line(&mut self.input).await?;
-                return Ok(Line::TooLong);
+                self.line = Vec::new();
+                self.is_skipping = true;
             }
         }
     }
