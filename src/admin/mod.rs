@@ -12,7 +12,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use crate::counters::Counters;
-use crate::record::Metrics;
+use crate::record::{Metrics, Sizes};
 
 /// Where the operator's pages get what they show.
 pub struct Sources {
@@ -43,9 +43,11 @@ pub async fn serve(listener: TcpListener, sources: Arc<Sources>) -> std::io::Res
 }
 
 async fn metrics(State(sources): State<Arc<Sources>>) -> impl IntoResponse {
-    let text = sources
-        .metrics
-        .render(sources.counters.len(), (sources.grants)());
+    let sizes = Sizes {
+        counter_keys: sources.counters.len(),
+        grants: (sources.grants)(),
+    };
+    let text = sources.metrics.render(sizes);
     (
         [(
             header::CONTENT_TYPE,

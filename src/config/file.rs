@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,15 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::servers::Server;
 use super::{
     ADMIN_DEFAULT, Config, ConfigError, ConfigMistake, DATA_DEFAULT, LISTEN_DEFAULT, Settings,
-    bad_server_name, http_transport, load_policy, server_spec,
+    load_policy,
 };
 use crate::counters::GuardSettings;
 use crate::json::Position;
 use crate::policy::Policy;
-use crate::upstream::{ChildCommand, ServerSpec, Transport};
+use crate::upstream::ServerSpec;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,17 +28,17 @@ struct File {
     listen: Option<SocketAddr>,
     admin: Option<SocketAddr>,
     data: Option<PathBuf>,
-    workers: Option<Spanned<usize>>,
+    workers: Option<NonZeroUsize>,
     #[serde(default)]
     hosts: Vec<String>,
     #[serde(default)]
     origins: Vec<String>,
-    body_max_bytes: Option<Spanned<usize>>,
-    body_timeout_seconds: Option<u64>,
+    body_max_bytes: Option<NonZeroUsize>,
+    body_timeout_seconds: Option<NonZeroU64>,
     drain_seconds: Option<u64>,
-    sse_keep_alive_seconds: Option<Spanned<u64>>,
-    connections_max: Option<Spanned<usize>>,
-    guard: Option<Spanned<Guard>>,
+    sse_keep_alive_seconds: Option<NonZeroU64>,
+    connections_max: Option<NonZeroUsize>,
+    guard: Option<Guard>,
     #[serde(default)]
     servers: BTreeMap<Spanned<String>, Spanned<Server>>,
     #[serde(default)]
@@ -49,24 +50,8 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Guard {
-    per_second: u32,
-    burst: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Server {
-    url: Option<String>,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    command: Option<String>,
-    #[serde(default)]
-    args: Vec<String>,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    cwd: Option<PathBuf>,
-    connect_timeout_seconds: Option<u64>,
-    first_byte_timeout_seconds: Option<u64>,
+    per_second: NonZeroU32,
+    burst: NonZeroU32,
 }
 
 #[derive(Deserialize)]
@@ -109,6 +94,7 @@ fn remedy_for(error: &toml::de::Error) -> &'static str {
         message if message.starts_with("unknown field") => {
             "remove it, or use one of the names it lists"
         }
+        message if message.contains("nonzero") => "write a whole number from 1, or leave it out",
         message if message.starts_with("duplicate key") => "say it once",
         message if message.contains("socket address") => {
             "write an IP address and a port, such as \"127.0.0.1:7080\""
@@ -118,14 +104,14 @@ fn remedy_for(error: &toml::de::Error) -> &'static str {
 }
 
 /// One pass over one file, collecting what is wrong.
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     path: &'a Path,
     text: &'a str,
     mistakes: Vec<ConfigMistake>,
 }
 
 impl Reading<'_> {
-    fn say(&mut self, offset: usize, what: impl Into<String>, remedy: &str) {
+    pub(super) fn say(&mut self, offset: usize, what: impl Into<String>, remedy: &str) {
         let position = Position::of(self.text.as_bytes(), offset);
         self.mistakes.push(
             ConfigMistake::about(self.path, what)
@@ -135,7 +121,7 @@ impl Reading<'_> {
     }
 
     fn config(&mut self, mut file: File) -> Config {
-        let settings = self.settings(&file);
+        let settings = Reading::settings(&file);
         let mut files = vec![self.path.to_owned()];
         let servers = self.servers(std::mem::take(&mut file.servers));
         let policies = self.policies(std::mem::take(&mut file.policies), &mut files);
@@ -152,147 +138,34 @@ impl Reading<'_> {
         }
     }
 
-    fn settings(&mut self, file: &File) -> Settings {
+    fn settings(file: &File) -> Settings {
         let default = Settings::default();
-        let guard = file.guard.as_ref().and_then(|guard| {
-            let Guard { per_second, burst } = *guard.get_ref();
-            let read = NonZeroU32::new(per_second).zip(NonZeroU32::new(burst));
-            let read = read.map(|(per_second, burst)| GuardSettings { per_second, burst });
-            if read.is_none() {
-                self.say(
-                    guard.span().start,
-                    "`per_second` and `burst` must be at least 1",
-                    "the defaults are 1000 and 2000",
-                );
-            }
-            read
+        let seconds = |seconds: NonZeroU64| Duration::from_secs(seconds.get());
+        let guard = file.guard.as_ref().map(|guard| GuardSettings {
+            per_second: guard.per_second,
+            burst: guard.burst,
         });
         Settings {
-            workers: self.at_least_one(&file.workers, default.workers),
+            workers: file.workers.map_or(default.workers, NonZeroUsize::get),
             hosts: file.hosts.clone(),
             origins: file.origins.clone(),
-            body_max: self.at_least_one(&file.body_max_bytes, default.body_max),
+            body_max: file
+                .body_max_bytes
+                .map_or(default.body_max, NonZeroUsize::get),
             body_timeout: file
                 .body_timeout_seconds
-                .map_or(default.body_timeout, Duration::from_secs),
+                .map_or(default.body_timeout, seconds),
             drain_max: file
                 .drain_seconds
                 .map_or(default.drain_max, Duration::from_secs),
             sse_keep_alive: file
                 .sse_keep_alive_seconds
-                .as_ref()
-                .map_or(default.sse_keep_alive, |seconds| {
-                    Duration::from_secs((*seconds.get_ref()).max(1))
-                }),
-            connections_max: self.at_least_one(&file.connections_max, default.connections_max),
+                .map_or(default.sse_keep_alive, seconds),
+            connections_max: file
+                .connections_max
+                .map_or(default.connections_max, NonZeroUsize::get),
             guard: guard.unwrap_or(default.guard),
         }
-    }
-
-    fn at_least_one(&mut self, value: &Option<Spanned<usize>>, default: usize) -> usize {
-        match value {
-            Some(value) if *value.get_ref() == 0 => {
-                self.say(
-                    value.span().start,
-                    "this must be at least 1",
-                    "leave it out for the default",
-                );
-                default
-            }
-            Some(value) => *value.get_ref(),
-            None => default,
-        }
-    }
-
-    fn servers(
-        &mut self,
-        servers: BTreeMap<Spanned<String>, Spanned<Server>>,
-    ) -> BTreeMap<Box<str>, Arc<ServerSpec>> {
-        if servers.is_empty() {
-            self.say(
-                0,
-                "no server is named",
-                "add [servers.NAME] with `url = …` or `command = …`",
-            );
-        }
-        let mut read = BTreeMap::new();
-        for (name, server) in servers {
-            if let Some(why) = bad_server_name(name.get_ref()) {
-                self.say(
-                    name.span().start,
-                    format!("server {:?}: {why}", name.get_ref()),
-                    "choose another name",
-                );
-                continue;
-            }
-            if let Some(spec) = self.server(name.get_ref(), server) {
-                read.insert(name.get_ref().as_str().into(), Arc::new(spec));
-            }
-        }
-        read
-    }
-
-    fn server(&mut self, name: &str, server: Spanned<Server>) -> Option<ServerSpec> {
-        let offset = server.span().start;
-        let server = server.into_inner();
-        let expanded =
-            |map: BTreeMap<String, String>, reading: &mut Self| -> Vec<(String, String)> {
-                map.into_iter()
-                    .map(|(key, value)| (key, reading.expanded(offset, &value)))
-                    .collect()
-            };
-        let transport = match (server.url, server.command) {
-            (Some(url), None)
-                if server.args.is_empty() && server.env.is_empty() && server.cwd.is_none() =>
-            {
-                let headers = expanded(server.headers, self);
-                http_transport(&url, headers)
-            }
-            (None, Some(command)) if server.headers.is_empty() => {
-                let cwd = server.cwd.map(|cwd| self.beside(&cwd));
-                let env = expanded(server.env, self);
-                Ok(Transport::Stdio(ChildCommand {
-                    command,
-                    args: server.args,
-                    env,
-                    cwd,
-                }))
-            }
-            (None, None) => {
-                self.say(
-                    offset,
-                    format!("server {name:?} has neither `url` nor `command`"),
-                    "give it one of them",
-                );
-                return None;
-            }
-            _ => {
-                let what = format!("server {name:?} mixes `url` with a command's settings");
-                self.say(
-                    offset,
-                    what,
-                    "`url` goes with `headers`; `command` with `args`, `env` and `cwd`",
-                );
-                return None;
-            }
-        };
-        let transport = transport
-            .map_err(|why| {
-                self.say(
-                    offset,
-                    format!("server {name:?}: {why}"),
-                    "mend the url or the header",
-                )
-            })
-            .ok()?;
-        let mut spec = server_spec(name, transport);
-        if let Some(seconds) = server.connect_timeout_seconds {
-            spec.times.connect = Duration::from_secs(seconds.max(1));
-        }
-        if let Some(seconds) = server.first_byte_timeout_seconds {
-            spec.times.first_byte = Duration::from_secs(seconds.max(1));
-        }
-        Some(spec)
     }
 
     fn policies(
@@ -365,30 +238,8 @@ impl Reading<'_> {
         read
     }
 
-    fn beside(&self, path: &Path) -> PathBuf {
+    pub(super) fn beside(&self, path: &Path) -> PathBuf {
         self.path.parent().unwrap_or(Path::new(".")).join(path)
-    }
-
-    /// Replaces `${NAME}` by the environment's value; a variable that is not set is a mistake, not an empty text.
-    fn expanded(&mut self, offset: usize, value: &str) -> String {
-        let mut text = String::new();
-        let mut rest = value;
-        while let Some((before, after)) = rest.split_once("${") {
-            let Some((name, after)) = after.split_once('}') else {
-                break;
-            };
-            text.push_str(before);
-            match std::env::var(name) {
-                Ok(value) => text.push_str(&value),
-                Err(_) => self.say(
-                    offset,
-                    format!("the environment has no {name:?}"),
-                    "set the variable where toolgate starts",
-                ),
-            }
-            rest = after;
-        }
-        text + rest
     }
 }
 

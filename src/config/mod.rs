@@ -6,6 +6,7 @@
 mod clients;
 mod file;
 mod mistake;
+mod servers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::tools_list::EventFilter;
@@ -118,7 +118,7 @@ impl Stream {
         };
         loop {
             ready!(quiet.timer.as_mut().poll(cx));
-            quiet.timer.as_mut().reset(Instant::now() + quiet.every);
+            quiet.timer.as_mut().set(tokio::time::sleep(quiet.every));
             if quiet.is_between_events() {
                 return Poll::Ready(Bytes::from_static(COMMENT));
             }
@@ -152,7 +152,7 @@ impl Quiet {
             self.last.rotate_left(1);
             self.last[3] = byte;
         }
-        self.timer.as_mut().reset(Instant::now() + self.every);
+        self.timer.as_mut().set(tokio::time::sleep(self.every));
     }
 
     fn is_between_events(&self) -> bool {

@@ -16,10 +16,10 @@ use uuid::Uuid;
 use super::body::{Body, Quiet, Stream};
 use super::reply;
 use super::tools_call::Request;
-use super::tools_list::{self, EventFilter, ListScan};
+use super::tools_list::{self, Asked, EventFilter, ListScan};
 use super::worker::{CallRecord, Worker};
 use crate::grants::Token;
-use crate::mcp::{Envelope, Method};
+use crate::mcp::{Envelope, Era, Method};
 use crate::upstream::{Outgoing, ReplyBody};
 
 /// What an agent sent for the gateway, or for a server that is not behind it. `Accept-Encoding` is taken out because
@@ -31,22 +31,30 @@ const KEPT_FROM_UPSTREAMS: &[HeaderName] = &[
     ORIGIN,
     ACCEPT_ENCODING,
 ];
+/// What means something only where there are sessions (MCP before 2026-07-28).
+const OF_SESSIONS: &[&str] = &["mcp-session-id", "last-event-id"];
+/// Arguments repeated as headers, which servers before 2026-07-28 do not know and would not compare with the body.
+const PARAM_PREFIX: &str = "mcp-param-";
 /// What an upstream said to the gateway, not to the agent.
 const KEPT_FROM_AGENTS: &[HeaderName] = &[SET_COOKIE, WWW_AUTHENTICATE, PROXY_AUTHENTICATE];
 
-/// The agent's headers as they may leave: without credentials, and without any header that holds the token.
-pub(super) fn leaving(mut headers: HeaderMap, token: &Token) -> HeaderMap {
+/// The agent's headers as they may leave: without credentials, without any header that holds the token, and without
+/// what the revision does not have.
+pub(super) fn leaving(mut headers: HeaderMap, token: &Token, era: Era) -> HeaderMap {
     KEPT_FROM_UPSTREAMS
         .iter()
         .for_each(|name| drop(headers.remove(name)));
     let holds =
         |value: &HeaderValue| memmem::find(value.as_bytes(), token.reveal().as_bytes()).is_some();
-    let told: Vec<_> = headers
+    let is_foreign = |name: &HeaderName| match era {
+        Era::Modern => OF_SESSIONS.contains(&name.as_str()),
+        Era::Legacy => name.as_str().starts_with(PARAM_PREFIX),
+    };
+    let dropped = headers
         .iter()
-        .filter(|(_, value)| holds(value))
-        .map(|(name, _)| name.clone())
-        .collect();
-    told.iter().for_each(|name| drop(headers.remove(name)));
+        .filter(|(name, value)| holds(value) || is_foreign(name));
+    let dropped: Vec<_> = dropped.map(|(name, _)| name.clone()).collect();
+    dropped.iter().for_each(|name| drop(headers.remove(name)));
     headers
 }
 
@@ -64,12 +72,12 @@ pub(super) async fn pass(
         .as_ref()
         .is_some_and(|envelope| envelope.method == Method::ToolsList);
     let scan = (is_list || method == http::Method::GET).then(|| {
-        let is_first = !tools_list::has_cursor(&request.body);
+        let asked = Asked::by(&request.body);
         ListScan::new(
             worker.shared.clone(),
             request.entry.grant.clone(),
             server.clone(),
-            is_first,
+            asked,
         )
     });
     let outgoing = Outgoing {

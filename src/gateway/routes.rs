@@ -19,7 +19,7 @@ use super::reply::Refusal;
 use super::tools_call::{Request, tools_call};
 use super::worker::Worker;
 use crate::config::Settings;
-use crate::mcp::ModernHeaders;
+use crate::mcp::{Era, ModernHeaders};
 
 /// Answers one request. It cannot fail: what goes wrong is an answer too.
 pub(super) async fn serve(
@@ -49,11 +49,19 @@ async fn answer(
         let body = read(body, &head.headers, &snapshot.settings).await?;
         return post(worker, entry, head.headers, body).await;
     }
-    let is_empty = http_body::Body::is_end_stream(&body);
-    if !is_empty {
+    let era = modern_headers(&head.headers).map_or(Era::Legacy, |headers| headers.era());
+    if era == Era::Modern {
+        return Err(Refusal::Method);
+    }
+    if !http_body::Body::is_end_stream(&body) {
         return Err(Refusal::Framing("a request with this method has no body"));
     }
-    let request = leaving(worker, entry, head.headers, Bytes::new());
+    let request = Request {
+        headers: passthrough::leaving(head.headers, &entry.token, era),
+        entry,
+        body: Bytes::new(),
+        came: worker.shared.clock.now(),
+    };
     Ok(passthrough::pass(worker, head.method, request, None).await)
 }
 
@@ -63,6 +71,7 @@ async fn post(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response<Body>, Refusal> {
+    let came = worker.shared.clock.now();
     let grant = entry.grant.clone();
     let server = entry.server.clone();
     let seat = grant.seat(&server.spec.name).ok_or(Refusal::NotCovered)?;
@@ -75,23 +84,19 @@ async fn post(
         body: &body,
     };
     let judged = worker.judge.judge(seat, sent)?;
-    let request = leaving(worker, entry, headers, body.clone());
+    let era = modern.map_or(Era::Legacy, |headers| headers.era());
+    let request = Request {
+        headers: passthrough::leaving(headers, &entry.token, era),
+        entry,
+        body: body.clone(),
+        came,
+    };
     Ok(match judged {
         Judged::Call(call) => tools_call(worker, request, call).await,
         Judged::Message(envelope) => {
             passthrough::pass(worker, Method::POST, request, Some(envelope)).await
         }
     })
-}
-
-fn leaving(worker: &Worker, entry: Entry, headers: HeaderMap, body: Bytes) -> Request {
-    let headers = passthrough::leaving(headers, &entry.token);
-    Request {
-        entry,
-        headers,
-        body,
-        came: worker.shared.clock.now(),
-    }
 }
 
 /// The headers that repeat the body; the name of one that cannot be read.

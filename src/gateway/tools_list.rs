@@ -23,9 +23,21 @@ use crate::upstream::ReplyBody;
 /// The longest list in bytes: a hundred times the longest of a real server, and a bound on what one reply can hold.
 const LIST_MAX: usize = mcp::EVENT_LEN_MAX;
 
-/// Whether a `tools/list` request asks for a later page. Only the catalogue's idea of a complete list hangs on it.
-pub(super) fn has_cursor(body: &[u8]) -> bool {
-    memchr::memmem::find(body, b"\"cursor\"").is_some()
+/// Which page was asked for. Only the catalogue's idea of a complete list hangs on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    FirstPage,
+    LaterPage,
+}
+
+impl Asked {
+    /// What a `tools/list` request asks for.
+    pub(super) fn by(body: &[u8]) -> Asked {
+        match memchr::memmem::find(body, b"\"cursor\"") {
+            Some(_) => Asked::LaterPage,
+            None => Asked::FirstPage,
+        }
+    }
 }
 
 /// Reads lists for one grant at one server.
@@ -33,7 +45,7 @@ pub(super) struct ListScan {
     shared: Arc<Shared>,
     grant: Arc<Grant>,
     server: Arc<Server>,
-    is_first_page: bool,
+    asked: Asked,
     reader: Reader,
 }
 
@@ -55,13 +67,13 @@ impl ListScan {
         shared: Arc<Shared>,
         grant: Arc<Grant>,
         server: Arc<Server>,
-        is_first_page: bool,
+        asked: Asked,
     ) -> ListScan {
         ListScan {
             shared,
             grant,
             server,
-            is_first_page,
+            asked,
             reader: Reader::new(Duplicates::Refused),
         }
     }
@@ -93,7 +105,7 @@ impl ListScan {
         };
         if mcp::is_tools_list_result(&document) {
             let page = Page {
-                is_first: self.is_first_page,
+                is_first: self.asked == Asked::FirstPage,
                 is_last: !list.has_next,
             };
             if let Some(tools) =

@@ -22,13 +22,16 @@ use crate::clock::Timestamp;
 use crate::record::{Journal, JournalError, OutcomeLine, Progress};
 use crate::upstream::Upstream;
 
+/// A server, and this thread's connections to it.
+type Way = (Arc<Server>, Upstream);
+
 /// What the requests of one thread share.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) judge: Judge,
     pub(super) journal: Journal,
-    upstreams: RefCell<HashMap<Box<str>, (Arc<Server>, Upstream)>>,
+    upstreams: RefCell<HashMap<Box<str>, Way>>,
 }
 
 impl Worker {

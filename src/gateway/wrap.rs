@@ -17,12 +17,14 @@ use super::Shared;
 use super::judge::{Judged, JudgedCall, Sent, Verdict};
 use super::reply;
 use super::snapshot::Server;
-use super::tools_list::{ListScan, Scanned};
+use super::tools_list::{Asked, ListScan, Scanned};
 use super::worker::{CallRecord, Worker};
 use crate::grants::Grant;
 use crate::record::{Journal, OutcomeLine};
 use crate::upstream::child::{Child, ChildEvent, SendError};
 
+/// How long a child may be silent once the client has closed its side, before it is stopped.
+const SILENT_MAX: Duration = Duration::from_secs(5);
 /// How soon a line is tried again that the child had no room for.
 const AGAIN: Duration = Duration::from_millis(5);
 
@@ -57,7 +59,12 @@ impl Wrap {
         let server = snapshot.servers.get(server)?.clone();
         let grant = snapshot.grants.only()?;
         grant.seat(&server.spec.name)?;
-        let lists = ListScan::new(shared.clone(), grant.clone(), server.clone(), true);
+        let lists = ListScan::new(
+            shared.clone(),
+            grant.clone(),
+            server.clone(),
+            Asked::FirstPage,
+        );
         Some(Wrap {
             worker: Worker::new(shared, journal),
             grant,
@@ -104,6 +111,10 @@ impl Wrap {
                         Judgment::Reply(reply) => reply,
                     },
                 },
+                () = tokio::time::sleep(SILENT_MAX), if !is_open => {
+                    child.begin_stop();
+                    continue;
+                }
                 () = tokio::time::sleep(AGAIN), if waiting.is_some() => Bytes::new(),
             };
             if !reply.is_empty() {
@@ -225,7 +236,7 @@ enum Line {
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    /// The next line that is not blank, without its end. Dropping the future loses nothing.
+    /// The next line that is not blank, with its end. Dropping the future loses nothing.
     async fn next(&mut self) -> std::io::Result<Line> {
         loop {
             let room = (self.max + 1).saturating_sub(self.line.len()) as u64;
@@ -234,9 +245,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 .read_until(b'\n', &mut self.line)
                 .await?;
             if self.line.last() == Some(&b'\n') {
-                let line = std::mem::take(&mut self.line);
-                let line = Bytes::from(line).slice(..);
-                let line = line.slice(..line.len() - 1);
+                let line = Bytes::from(std::mem::take(&mut self.line));
                 if !line.trim_ascii().is_empty() {
                     return Ok(Line::Whole(line));
                 }

@@ -214,7 +214,7 @@ fn request<'a>(
     }
     if params.is_some_and(|params| refuse_lookalikes(params, PARAMS_KEYS).is_err()) {
         return Err(invalid(
-            INVALID_PARAMS,
+            INVALID_REQUEST,
             "a key of `params` looks like one of MCP's without being it",
         ));
     }

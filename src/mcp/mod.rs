@@ -11,5 +11,5 @@ mod tools;
 pub use event_stream::{EVENT_LEN_MAX, Event, EventStream, EventTooLong};
 pub use message::{Envelope, Invalid, Message, Method, Shape, parse};
 pub use reply::{denied_result, error};
-pub use revision::{HeaderMismatch, ModernHeaders};
+pub use revision::{Era, HeaderMismatch, ModernHeaders};
 pub use tools::{ListReply, ToolsCall, is_tools_list_result, tools_list_reply};

@@ -6,7 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::message::{Message, Method};
+use super::message::{Message, Method, Shape};
 use crate::json::Value;
 
 /// The headers of a request since 2026-07-28 that repeat what the body says; `None` where the request has none.
@@ -20,6 +20,15 @@ pub struct ModernHeaders<'a> {
     pub name: Option<&'a str>,
 }
 
+/// Revisions before 2026-07-28 have sessions, a handshake and requests from the server; since then there are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Era {
+    /// Up to 2025-11-25.
+    Legacy,
+    /// Since 2026-07-28.
+    Modern,
+}
+
 /// Headers and body that do not fit together: HTTP 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderMismatch {
@@ -29,6 +38,9 @@ pub enum HeaderMismatch {
     /// A revision that the gateway does not know.
     #[error("this MCP-Protocol-Version is not supported; supported are {}", REVISIONS.join(", "))]
     Version,
+    /// A response, where the revision has no requests of the server's to answer.
+    #[error("this revision has no requests of a server's, so that there is nothing to answer")]
+    Response,
 }
 
 impl HeaderMismatch {
@@ -37,6 +49,7 @@ impl HeaderMismatch {
         match self {
             HeaderMismatch::Differs(_) => -32020,
             HeaderMismatch::Version => -32022,
+            HeaderMismatch::Response => -32600,
         }
     }
 }
@@ -62,9 +75,11 @@ impl ModernHeaders<'_> {
         {
             return Err(HeaderMismatch::Version);
         }
-        if (!message.envelope.is_modern && self.version != Some(MODERN)) || message.name.is_empty()
-        {
+        if !message.envelope.is_modern && !self.is_modern() {
             return Ok(());
+        }
+        if message.envelope.shape == Shape::Response {
+            return Err(HeaderMismatch::Response);
         }
         let meta = message.params.and_then(|params| params.member("_meta"));
         let version = meta.and_then(|meta| meta.member("io.modelcontextprotocol/protocolVersion"));
@@ -89,8 +104,16 @@ impl ModernHeaders<'_> {
         Ok(())
     }
 
-    /// Whether the headers say that the request is of a revision without sessions.
-    pub fn is_modern(&self) -> bool {
+    /// Which side of the great divide the headers say that the request is from.
+    pub fn era(&self) -> Era {
+        if self.is_modern() {
+            Era::Modern
+        } else {
+            Era::Legacy
+        }
+    }
+
+    fn is_modern(&self) -> bool {
         self.version == Some(MODERN)
     }
 }

@@ -16,6 +16,16 @@ pub(super) struct Condition {
     pub(super) operator: Operator,
     /// What the agent is told where the value has no type that can be compared.
     pub(super) wanted: Box<str>,
+    pub(super) if_missing: IfMissing,
+}
+
+/// What it means that nothing stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfMissing {
+    /// What the operator makes of it.
+    Judge,
+    /// The server fills in a value that nobody here knows.
+    Unknown,
 }
 
 /// A condition, or several under one word.
@@ -86,7 +96,7 @@ impl Condition {
         }
         let here = at.filter(|value| value.kind() != Kind::Null);
         let (Some(value), Some((step, rest))) = (here, steps.split_first()) else {
-            return self.operator.judge(here, sense, work);
+            return self.judge(here, how);
         };
         match (step, value.kind()) {
             (Step::Key(key), Kind::Object) => match member(value, key, work) {
@@ -102,7 +112,7 @@ impl Condition {
                     .map(|element| self.walk(Some(element), rest, how))
                     .peekable();
                 match (truths.peek(), sense) {
-                    (None, _) => self.operator.judge(None, sense, work),
+                    (None, _) => self.judge(None, how),
                     (_, Sense::Require) => Truth::all(truths),
                     (_, Sense::Forbid) => Truth::any(truths),
                 }
@@ -111,36 +121,61 @@ impl Condition {
         }
     }
 
+    fn judge(&self, value: Option<Value<'_>>, (sense, work): (Sense, &Work)) -> Truth {
+        if value.is_none() && self.is_unknown_if_missing() {
+            return Truth::Unknown;
+        }
+        self.operator.judge(value, sense, work)
+    }
+
+    /// Whether something is there is known even where what the server fills in is not.
+    fn is_unknown_if_missing(&self) -> bool {
+        self.if_missing == IfMissing::Unknown && !matches!(self.operator, Operator::Exists(_))
+    }
+
     fn why_unknown(&self, scene: Scene<'_, '_>) -> Cow<'_, str> {
         if scene.work.is_used_up() {
             return format!("{} is too large to be judged", self.path.text).into();
         }
-        match self.stuck(scene.arguments, 0) {
-            Some(depth) => {
+        match self.obstacle(scene.arguments, 0) {
+            Some(Obstacle::Container { depth }) => {
                 let wanted = match self.path.steps[depth] {
                     Step::Key(_) => "an object",
                     Step::Index(_) | Step::Each => "an array",
                 };
                 format!("{} must be {wanted}", self.path.shown(depth)).into()
             }
+            Some(Obstacle::Missing) => format!("{} must be present", self.path.text).into(),
             None => Cow::Borrowed(&self.wanted),
         }
     }
 
-    /// The first step of the path that leads into what it cannot enter.
-    fn stuck(&self, at: Option<Value<'_>>, depth: usize) -> Option<usize> {
-        let value = at.filter(|value| value.kind() != Kind::Null)?;
+    /// The first thing on the path, other than the value itself, that makes the condition unknown.
+    fn obstacle(&self, at: Option<Value<'_>>, depth: usize) -> Option<Obstacle> {
+        let missing = self.is_unknown_if_missing().then_some(Obstacle::Missing);
+        let Some(value) = at.filter(|value| value.kind() != Kind::Null) else {
+            return missing;
+        };
         match (self.path.steps.get(depth)?, value.kind()) {
-            (Step::Key(key), Kind::Object) => self.stuck(value.member(key), depth + 1),
+            (Step::Key(key), Kind::Object) => self.obstacle(value.member(key), depth + 1),
             (Step::Index(index), Kind::Array) => {
-                self.stuck(value.elements().nth(*index), depth + 1)
+                self.obstacle(value.elements().nth(*index), depth + 1)
             }
+            (Step::Each, Kind::Array) if value.elements().next().is_none() => missing,
             (Step::Each, Kind::Array) => value
                 .elements()
-                .find_map(|element| self.stuck(Some(element), depth + 1)),
-            _ => Some(depth),
+                .find_map(|element| self.obstacle(Some(element), depth + 1)),
+            _ => Some(Obstacle::Container { depth }),
         }
     }
+}
+
+/// What keeps a condition from being judged.
+enum Obstacle {
+    /// Nothing is there.
+    Missing,
+    /// The step at this depth leads into what it cannot enter.
+    Container { depth: usize },
 }
 
 /// There is no work left to look for a key.

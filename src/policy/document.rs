@@ -2,25 +2,29 @@
 //!
 //! It never decides what a document means; that is `compile`'s.
 
+use super::condition::IfMissing;
 use super::fields::{self, Fields, Keys, Text, wrong_type};
-use super::limit_text::{self, LimitText};
+use super::limit_text::{self, LimitText, LimitUse};
 use super::mistake::{Mistakes, Place};
+use super::own_tests::OwnTest;
 use crate::json::Kind;
 
 /// `any`, `all` and `not` may stand in one another so deep.
 const NESTING_MAX: usize = 8;
 
 const DOCUMENT: Keys = Keys {
-    built: &["version", "description", "default", "hide", "tools"],
-    not_built: &[
-        "all_tools",
-        "counters",
-        "methods",
-        "prompts",
-        "resources",
+    built: &[
+        "version",
+        "description",
+        "default",
+        "hide",
         "show_unlisted",
+        "counters",
+        "all_tools",
+        "tools",
         "tests",
     ],
+    not_built: &["methods", "prompts", "resources"],
 };
 const TOOL: Keys = Keys {
     built: &[
@@ -33,9 +37,13 @@ const TOOL: Keys = Keys {
     ],
     not_built: &["approve_if", "schema", "shadow"],
 };
+const ALL_TOOLS: Keys = Keys {
+    built: &["require", "deny_if", "limits"],
+    not_built: &["approve_if"],
+};
 const ENTRY: Keys = Keys {
-    built: &["conditions", "on_deny"],
-    not_built: &["if_missing", "shadow", "zone"],
+    built: &["conditions", "on_deny", "if_missing"],
+    not_built: &["shadow", "zone"],
 };
 const TEST: Keys = Keys {
     built: &["path", "op", "value"],
@@ -52,7 +60,11 @@ const JUNCTION: Keys = Keys {
 pub(super) struct Document<'a> {
     pub(super) default: Fallback,
     pub(super) hide: Vec<Text<'a>>,
+    pub(super) unlisted: Unlisted,
+    pub(super) counters: Vec<LimitText<'a>>,
+    pub(super) all_tools: Option<Rules<'a>>,
     pub(super) tools: Vec<Tool<'a>>,
+    pub(super) tests: Vec<OwnTest<'a>>,
 }
 
 /// What happens to a tool that no entry of `tools` matches.
@@ -60,6 +72,13 @@ pub(super) struct Document<'a> {
 pub(super) enum Fallback {
     Allow,
     Deny,
+}
+
+/// `show_unlisted`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unlisted {
+    Shown,
+    LeftOut,
 }
 
 /// `tools{name}`
@@ -85,7 +104,7 @@ pub(super) enum Action {
 pub(super) struct Rules<'a> {
     pub(super) require: Vec<Entry<'a>>,
     pub(super) deny_if: Vec<Entry<'a>>,
-    pub(super) limits: Vec<LimitText<'a>>,
+    pub(super) limits: Vec<LimitUse<'a>>,
 }
 
 /// One entry of `require` or `deny_if`.
@@ -94,6 +113,7 @@ pub(super) struct Entry<'a> {
     pub(super) place: Place<'a>,
     pub(super) conditions: Vec<Clause<'a>>,
     pub(super) on_deny: Option<Text<'a>>,
+    pub(super) if_missing: IfMissing,
 }
 
 /// One element of `conditions`.
@@ -126,22 +146,31 @@ pub(super) fn read<'a>(root: &Place<'a>, mistakes: &mut Mistakes) -> Option<Docu
         .required("default", mistakes)
         .and_then(|place| word(&place, FALLBACKS, mistakes));
     let hide = fields.list("hide", mistakes, Text::read);
-    let tools = match fields.optional("tools") {
-        Some(place) => fields::members(&place, mistakes)?
-            .into_iter()
-            .filter_map(|(name, place)| tool(name, &place, mistakes))
-            .collect(),
-        None => Vec::new(),
+    let unlisted = match fields.flag("show_unlisted", mistakes) {
+        Some(true) => Unlisted::Shown,
+        Some(false) | None => Unlisted::LeftOut,
     };
+    let all_tools = fields
+        .optional("all_tools")
+        .and_then(|place| Fields::read(&place, ALL_TOOLS, mistakes))
+        .map(|fields| rules(&fields, mistakes));
+    let counters = fields.named("counters", mistakes, limit_text::counter);
+    let tools = fields.named("tools", mistakes, tool);
     Some(Document {
         // Without a default the document does not load; what stands here lets the rest be checked.
         default: default.unwrap_or(Fallback::Deny),
         hide,
+        unlisted,
+        counters,
+        all_tools,
         tools,
+        tests: fields.list("tests", mistakes, OwnTest::read),
     })
 }
 
 const FALLBACKS: &[(&str, Fallback)] = &[("allow", Fallback::Allow), ("deny", Fallback::Deny)];
+/// Denying what is missing is judging what cannot be known.
+const IF_MISSING: &[(&str, IfMissing)] = &[("deny", IfMissing::Unknown)];
 const ACTIONS: &[(&str, Action)] = &[
     ("allow", Action::Allow),
     ("deny", Action::Deny),
@@ -180,11 +209,11 @@ fn tool<'a>(name: &'a str, place: &Place<'a>, mistakes: &mut Mistakes) -> Option
 }
 
 fn rules<'a>(fields: &Fields<'a>, mistakes: &mut Mistakes) -> Rules<'a> {
-    let mut limits = fields.list("limits", mistakes, limit_text::limit);
+    let mut limits = fields.list("limits", mistakes, limit_text::limit_use);
     let shorthand = fields
         .optional("rate_limit")
         .and_then(|place| limit_text::rate_limit(&place, mistakes));
-    limits.extend(shorthand);
+    limits.extend(shorthand.map(LimitUse::Own));
     Rules {
         require: fields.list("require", mistakes, entry),
         deny_if: fields.list("deny_if", mistakes, entry),
@@ -195,6 +224,9 @@ fn rules<'a>(fields: &Fields<'a>, mistakes: &mut Mistakes) -> Rules<'a> {
 fn entry<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Entry<'a>> {
     let fields = Fields::read(place, ENTRY, mistakes)?;
     let on_deny = fields.text("on_deny", mistakes);
+    let if_missing = fields
+        .optional("if_missing")
+        .and_then(|place| word(&place, IF_MISSING, mistakes));
     let conditions = fields.required("conditions", mistakes)?;
     Some(Entry {
         place: place.clone(),
@@ -202,6 +234,7 @@ fn entry<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Entry<'a>> {
             clause(place, NESTING_MAX, mistakes)
         }),
         on_deny,
+        if_missing: if_missing.unwrap_or(IfMissing::Judge),
     })
 }
 

@@ -67,6 +67,16 @@ impl<'a> Fields<'a> {
         Text::read(&self.optional(name)?, mistakes)
     }
 
+    /// `true` or `false`, which may be missing.
+    pub(super) fn flag(&self, name: &str, mistakes: &mut Mistakes) -> Option<bool> {
+        let place = self.optional(name)?;
+        let value = place.value.as_bool();
+        if value.is_none() {
+            wrong_type(&place, "true or false", mistakes);
+        }
+        value
+    }
+
     /// A string that must be there.
     pub(super) fn required_text(&self, name: &str, mistakes: &mut Mistakes) -> Option<Text<'a>> {
         Text::read(&self.required(name, mistakes)?, mistakes)
@@ -83,6 +93,22 @@ impl<'a> Fields<'a> {
             Some(place) => list(&place, mistakes, read),
             None => Vec::new(),
         }
+    }
+
+    /// What stands in the object under a key, read name by name; nothing if it is missing.
+    pub(super) fn named<T>(
+        &self,
+        name: &str,
+        mistakes: &mut Mistakes,
+        read: impl Fn(&'a str, &Place<'a>, &mut Mistakes) -> Option<T>,
+    ) -> Vec<T> {
+        let place = self.optional(name);
+        let members = place.and_then(|place| members(&place, mistakes));
+        members
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(name, member)| read(name, &member, mistakes))
+            .collect()
     }
 }
 

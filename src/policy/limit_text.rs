@@ -22,6 +22,10 @@ const LIMIT: Keys = Keys {
         "shadow",
     ],
 };
+const COUNTER: Keys = Keys {
+    built: &["window", "max", "scope", "align", "burst", "on_deny"],
+    not_built: LIMIT.not_built,
+};
 const RATE_LIMIT: Keys = Keys {
     built: &["max", "window"],
     not_built: &[],
@@ -40,7 +44,7 @@ const UNITS: &[(char, u64)] = &[('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)
 /// The counter of a `rate_limit`.
 const RATE_LIMIT_COUNTER: &str = "rate_limit";
 
-/// One entry of `limits`, or a `rate_limit`.
+/// A limit as written.
 #[derive(Debug)]
 pub(super) struct LimitText<'a> {
     pub(super) place: Place<'a>,
@@ -51,17 +55,55 @@ pub(super) struct LimitText<'a> {
     pub(super) on_deny: Option<Text<'a>>,
 }
 
+/// One entry of `limits`.
+#[derive(Debug)]
+pub(super) enum LimitUse<'a> {
+    /// Written out.
+    Own(LimitText<'a>),
+    /// The name of one in `counters`.
+    Shared(Text<'a>),
+}
+
 /// Reads one entry of `limits`.
-pub(super) fn limit<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<LimitText<'a>> {
+pub(super) fn limit_use<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<LimitUse<'a>> {
     if place.value.as_str().is_some() {
-        not_built(place, "a reference to counters", mistakes);
-        return None;
+        return Text::read(place, mistakes).map(LimitUse::Shared);
     }
     let fields = Fields::read(place, LIMIT, mistakes)?;
     let counter = fields.required_text("counter", mistakes);
+    let limit = limit(place, &fields, mistakes);
+    Some(LimitUse::Own(LimitText {
+        counter: counter?.text,
+        ..limit?
+    }))
+}
+
+/// Reads one entry of `counters`.
+pub(super) fn counter<'a>(
+    name: &'a str,
+    place: &Place<'a>,
+    mistakes: &mut Mistakes,
+) -> Option<LimitText<'a>> {
+    if name.is_empty() {
+        mistakes.add(&place.key(), "a counter's name must not be empty");
+    }
+    let fields = Fields::read(place, COUNTER, mistakes)?;
+    let limit = limit(place, &fields, mistakes)?;
+    Some(LimitText {
+        counter: name,
+        ..limit
+    })
+}
+
+/// Reads what all limits have; the counter's name is filled in by the caller.
+fn limit<'a>(
+    place: &Place<'a>,
+    fields: &Fields<'a>,
+    mistakes: &mut Mistakes,
+) -> Option<LimitText<'a>> {
     let on_deny = fields.text("on_deny", mistakes);
-    only_built_word(&fields, ("scope", "grant"), mistakes);
-    only_built_word(&fields, ("align", "rolling"), mistakes);
+    only_built_word(fields, ("scope", "grant"), mistakes);
+    only_built_word(fields, ("align", "rolling"), mistakes);
     let window = fields
         .required("window", mistakes)
         .and_then(|place| window(&place, mistakes));
@@ -74,7 +116,7 @@ pub(super) fn limit<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Li
     };
     Some(LimitText {
         place: place.clone(),
-        counter: counter?.text,
+        counter: "",
         window: window?,
         max: max?,
         burst,
@@ -167,7 +209,7 @@ fn counted(text: &str) -> Option<Window> {
 }
 
 /// A whole number without sign, point, exponent or leading zeros.
-fn whole(text: &str) -> Option<u64> {
+pub(super) fn whole(text: &str) -> Option<u64> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let number: u64 = text.parse().ok().filter(|_| is_plain)?;
     (text == "0" || !text.starts_with('0')).then_some(number)

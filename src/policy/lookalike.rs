@@ -63,13 +63,16 @@ impl Protected {
     }
 
     fn key_like(&self, name: &str, value: Value<'_>) -> Option<&Key> {
-        match self.keys.iter().find(|key| *key.name == *name) {
-            Some(key) => key.below.look_alike(value),
-            None => {
-                let folded = fold(name);
-                self.keys.iter().find(|key| *key.folded == *folded)
-            }
+        if let Some(key) = self.keys.iter().find(|key| *key.name == *name) {
+            return key.below.look_alike(value);
         }
+        // Most keys are plain ASCII, which folds to lower case: comparing so takes no memory.
+        if name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let looks_like = |key: &&Key| key.folded.eq_ignore_ascii_case(name);
+            return self.keys.iter().find(looks_like);
+        }
+        let folded = fold(name);
+        self.keys.iter().find(|key| *key.folded == *folded)
     }
 }
 

@@ -5,20 +5,28 @@
 
 mod compile;
 mod condition;
+mod condition_text;
 mod decision;
+mod directory;
 mod document;
 mod fields;
+mod host;
+mod ip_range;
 mod limit;
 mod limit_text;
+mod limits;
 mod lookalike;
 mod mistake;
 mod name;
 mod number;
 mod operator;
+mod operator_text;
+mod own_tests;
 mod path;
 mod rules;
+mod rules_text;
 mod sentence;
-mod test_text;
+mod text_test;
 mod tools;
 mod truth;
 mod words;
@@ -29,7 +37,7 @@ pub use mistake::Mistake;
 
 use crate::json::Value;
 use condition::Scene;
-use document::Fallback;
+use document::{Fallback, Unlisted};
 use rules::Rules;
 use tools::{Names, Speaker, Tools};
 use truth::Work;
@@ -41,8 +49,10 @@ const NAME_BYTES_MAX: usize = 1_024;
 #[derive(Debug)]
 pub struct Policy {
     default: Fallback,
+    unlisted: Unlisted,
     hidden: Names,
     tools: Tools,
+    all_tools: Rules,
     limits: Vec<Limit>,
     hash: Box<str>,
 }
@@ -86,21 +96,25 @@ impl Policy {
             Ok(speaker) => speaker,
             Err(reason) => return Decision::Deny(Denial::Unavailable(reason)),
         };
-        let Some(speaker) = speaker else {
-            return Decision::Allow(Permit::new(self.charges(&[])));
-        };
         let work = Work::new();
         let scene = Scene {
             arguments: call.arguments,
             work: &work,
         };
-        if let Some(denial) = refusal(speaker, scene) {
+        let own = speaker.map(|speaker| speaker.rules);
+        let rules = || own.into_iter().chain([&self.all_tools]);
+        let denial = rules()
+            .find_map(|rules| rules.look_alike(scene))
+            .or_else(|| rules().find_map(|rules| rules.unmet(scene)))
+            .or_else(|| rules().find_map(|rules| rules.forbidden(scene)))
+            .or_else(|| speaker?.overruled_by.map(Denial::Rule));
+        if let Some(denial) = denial {
             return Decision::Deny(denial);
         }
-        match speaker.rules.held(scene) {
+        match rules().find_map(|rules| rules.held(scene)) {
             Some(Ok(rule)) => Decision::Hold(Held { rule }),
             Some(Err(denial)) => Decision::Deny(denial),
-            None => Decision::Allow(Permit::new(self.charges(&speaker.rules.limits))),
+            None => Decision::Allow(Permit::new(self.charges(rules()))),
         }
     }
 
@@ -109,9 +123,14 @@ impl Policy {
         &self.limits
     }
 
-    /// Whether the tool stays in `tools/list`: not hidden, and under `default: deny` matched by an entry of `tools`.
+    /// Whether the tool stays in `tools/list`: not hidden, and under `default: deny` matched by an entry of `tools`,
+    /// unless `show_unlisted` asks for the others too.
     pub fn is_listed(&self, tool: &str) -> bool {
-        self.offered(tool, Listing::Unknown).is_ok()
+        match self.offered(tool, Listing::Unknown) {
+            Ok(_) => true,
+            Err(Unavailable::Default) => self.unlisted == Unlisted::Shown,
+            Err(_) => false,
+        }
     }
 
     /// Whether an entry of `tools` has exactly this name.
@@ -143,22 +162,25 @@ impl Policy {
         Ok(speaker)
     }
 
-    fn charges(&self, limits: &[usize]) -> smallvec::SmallVec<[Charge<'_>; 4]> {
-        let charge = |&index: &usize| Charge {
-            limit: &self.limits[index],
-        };
-        limits.iter().map(charge).collect()
+    /// What a call takes from all these, once from each limit: two lists may name one shared counter.
+    fn charges<'p>(
+        &'p self,
+        rules: impl Iterator<Item = &'p Rules>,
+    ) -> smallvec::SmallVec<[Charge<'p>; 4]> {
+        let mut charges = smallvec::SmallVec::new();
+        for &index in rules.flat_map(|rules| &rules.limits) {
+            let charge = Charge {
+                limit: &self.limits[index],
+            };
+            let is_new = !charges
+                .iter()
+                .any(|other: &Charge<'_>| other.limit.index == index);
+            if is_new {
+                charges.push(charge);
+            }
+        }
+        charges
     }
-}
-
-/// The first rule that refuses, in the order of the language: look-alikes, `require`, `deny_if`.
-fn refusal<'p>(speaker: Speaker<'p>, scene: Scene<'_, '_>) -> Option<Denial<'p>> {
-    let rules: &'p Rules = speaker.rules;
-    rules
-        .look_alike(scene)
-        .or_else(|| rules.unmet(scene))
-        .or_else(|| rules.forbidden(scene))
-        .or_else(|| speaker.overruled_by.map(Denial::Rule))
 }
 
 #[cfg(test)]

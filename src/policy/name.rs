@@ -55,6 +55,11 @@ impl Glob {
         })
     }
 
+    /// How many parts it has.
+    pub(super) fn length(&self) -> usize {
+        self.parts.len()
+    }
+
     /// How many bytes stand before the first sign that is not literal.
     pub(super) fn prefix_length(&self) -> usize {
         let is_literal = |part: &&Part| matches!(part, Part::Byte(_));
@@ -94,6 +99,12 @@ impl Glob {
     /// Whether some name fits both.
     pub(super) fn overlaps(&self, other: &Glob) -> bool {
         let (mine, theirs) = (&self.parts, &other.parts);
+        let ends = mine.iter().rev().zip(theirs.iter().rev());
+        let mut literal_ends =
+            ends.take_while(|(one, two)| matches!((one, two), (Part::Byte(_), Part::Byte(_))));
+        if literal_ends.any(|(one, two)| one != two) {
+            return false;
+        }
         let width = theirs.len() + 1;
         let mut seen = vec![false; (mine.len() + 1) * width];
         let mut next = vec![(0, 0)];

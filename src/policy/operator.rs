@@ -4,9 +4,8 @@
 
 use std::cmp::Ordering;
 
-use regex::Regex;
-
 use super::number::Number;
+use super::text_test::TextTest;
 use super::truth::{Sense, Truth, Work};
 use crate::json::{Kind, Value};
 
@@ -32,8 +31,17 @@ pub(super) enum Operator {
     },
     /// `exists`
     Exists(bool),
-    /// `regex`
-    Regex(Regex),
+    /// `is`
+    Is(Kind),
+    /// `length_lt` and the like: characters of a string, elements of an array.
+    Length {
+        /// What the length is compared with.
+        bound: u64,
+        /// The order of length and bound that holds.
+        holds: fn(Ordering) -> bool,
+    },
+    /// Tests that only strings have.
+    Text(TextTest),
     /// `contains`: part of a string, or an element of an array.
     Contains(Constants),
 }
@@ -72,9 +80,14 @@ impl Operator {
                 None => Truth::Unknown,
             },
             Operator::Exists(wanted) => (*wanted).into(),
-            Operator::Regex(regex) => match value.as_str() {
-                Some(text) if work.spend(text.len() / BYTES_PER_STEP) => {
-                    regex.is_match(text).into()
+            Operator::Is(kind) => (value.kind() == *kind).into(),
+            Operator::Length { bound, holds } => match length(value, work) {
+                Some(length) => holds(length.cmp(bound)).into(),
+                None => Truth::Unknown,
+            },
+            Operator::Text(test) => match value.as_str() {
+                Some(text) if work.spend(text.len() / BYTES_PER_STEP * test.cost()) => {
+                    test.judge(text, sense)
                 }
                 _ => Truth::Unknown,
             },
@@ -99,8 +112,10 @@ impl Operator {
                 names.collect::<Vec<_>>().join(" or ")
             }
             Operator::Order { .. } => with_article(Kind::Number),
-            Operator::Exists(_) => "present or not".into(),
-            Operator::Regex(_) => with_article(Kind::String),
+            // These judge a value of any type.
+            Operator::Exists(_) | Operator::Is(_) => "readable".into(),
+            Operator::Length { .. } => "a string or an array".into(),
+            Operator::Text(test) => test.wanted().into(),
             Operator::Contains(constants) => {
                 let names = constants.kinds().map(|(kind, plural)| match kind {
                     Kind::String => "a string or an array of strings".to_owned(),
@@ -110,6 +125,23 @@ impl Operator {
             }
         }
     }
+}
+
+/// The characters of a string or the elements of an array; `None` for what has no length.
+fn length(value: Value<'_>, work: &Work) -> Option<u64> {
+    let length = match value.kind() {
+        Kind::String => {
+            let text = value.as_str()?;
+            work.spend(text.len() / BYTES_PER_STEP)
+                .then(|| text.chars().count())
+        }
+        Kind::Array => {
+            let length = value.elements().take_while(|_| work.spend(1)).count();
+            (!work.is_used_up()).then_some(length)
+        }
+        _ => None,
+    };
+    length.map(|length| length as u64)
 }
 
 fn with_article(kind: Kind) -> String {

@@ -19,12 +19,8 @@ impl<'p> Denial<'p> {
             Denial::Rule(rule) => refusal(&tool, rule, &rule.words),
             Denial::Argument { rule, words } => refusal(&tool, rule, words),
             Denial::LimitReached(full) => {
-                let facts = format!(
-                    "{}. {}",
-                    allowance(full.limit),
-                    next_possible(full.retry_after)
-                );
-                format!("{tool}: {}{facts}", own_words(&full.limit.on_deny))
+                let facts = facts_after(&full.limit.on_deny, &allowance(full.limit));
+                format!("{tool}: {facts}. {}", next_possible(full.retry_after))
             }
             Denial::Guard { retry_after } => format!(
                 "{tool}: too many calls at once from this grant. {}",
@@ -71,19 +67,27 @@ impl Held<'_> {
 }
 
 fn refusal(tool: &str, rule: &Rule, words: &str) -> String {
-    format!(
-        "{tool}: {}{words}. The call was not run.",
-        own_words(&rule.on_deny)
-    )
+    let facts = facts_after(&rule.on_deny, words);
+    format!("{tool}: {facts}. The call was not run.")
 }
 
-/// The author's words, as sentences before the facts.
-fn own_words(on_deny: &Option<Box<str>>) -> String {
-    match on_deny.as_deref().map(str::trim_end) {
-        None | Some("") => String::new(),
-        Some(text) if text.ends_with(['.', '!', '?', ':', '…', '。']) => format!("{text} "),
-        Some(text) => format!("{text}. "),
+/// The facts, after the author's words if there are any.
+fn facts_after(on_deny: &Option<Box<str>>, facts: &str) -> String {
+    let own = on_deny.as_deref().map_or("", str::trim_end);
+    if own.is_empty() {
+        return facts.to_owned();
     }
+    let stop = if own.ends_with(['.', '!', '?', ':', '…', '。']) {
+        ""
+    } else {
+        "."
+    };
+    // A path keeps its spelling wherever it stands.
+    let facts = match facts.split_at_checked(1) {
+        Some((first, rest)) if !facts.starts_with("args") => first.to_uppercase() + rest,
+        _ => facts.to_owned(),
+    };
+    format!("{own}{stop} {facts}")
 }
 
 fn allowance(limit: &Limit) -> String {

@@ -72,6 +72,24 @@ fn verb(test: &Test<'_>, must: Must) -> String {
         "not_in" => ("not be one of", "be one of"),
         "regex" => ("match", "not match"),
         "contains" => ("contain", "not contain"),
+        "starts_with" => ("start with", "not start with"),
+        "ends_with" => ("end with", "not end with"),
+        "glob" => ("match", "not match"),
+        "length_lt" => ("be shorter than", "have a length of at least"),
+        "length_lte" => ("have a length of at most", "be longer than"),
+        "length_gt" => ("be longer than", "have a length of at most"),
+        "length_gte" => ("have a length of at least", "be shorter than"),
+        "cidr" => ("be in", "not be in"),
+        "path_within" => ("be inside", "not be inside"),
+        "url_host" => ("be a URL on", "not be a URL on"),
+        "is" => {
+            let article = match value.as_str() {
+                Some("array" | "object") => "an",
+                _ => "a",
+            };
+            let not = if must == Must::Hold { "" } else { "not " };
+            return format!("{not}be {article} {}", value.as_str().unwrap_or_default());
+        }
         "exists" => {
             let is_present = (value.as_bool() == Some(true)) == (must == Must::Hold);
             return if is_present {

@@ -12,6 +12,15 @@ use metrics_exporter_prometheus::{
 
 use crate::policy::Denial;
 
+/// What is looked up at each scrape.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Counters kept.
+    pub counter_keys: usize,
+    /// Grants in force.
+    pub grants: usize,
+}
+
 /// Upper bounds in seconds for what the gateway itself adds: from well under a request's cost to a felt delay.
 const ADDED_BUCKETS: &[f64] = &[
     0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05,
@@ -103,9 +112,9 @@ impl Metrics {
     }
 
     /// The text format that Prometheus scrapes (exposition format 0.0.4).
-    pub fn render(&self, counter_keys: usize, grants: usize) -> String {
-        self.counter_keys.set(counter_keys as f64);
-        self.grants.set(grants as f64);
+    pub fn render(&self, sizes: Sizes) -> String {
+        self.counter_keys.set(sizes.counter_keys as f64);
+        self.grants.set(sizes.grants as f64);
         self.handle.render()
     }
 

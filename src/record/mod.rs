@@ -13,7 +13,7 @@ pub use journal::{
     Journal, JournalError, JournalWriter, NotRecorded, Progress, Recorded, Recording,
 };
 pub use line::{Entry, OutcomeLine};
-pub use metrics::{Metrics, ServerMetrics};
+pub use metrics::{Metrics, ServerMetrics, Sizes};
 pub use replay::{ReplayError, Replayed, TAIL_MAX, compact, replay, tail};
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::net::TcpStream;
@@ -32,6 +32,7 @@ const REAP_EVERY: Duration = Duration::from_secs(2);
 pub(super) struct Pool {
     name: Arc<str>,
     target: HttpTarget,
+    origin_form: Uri,
     headers: HeaderMap,
     times: Times,
     idle: RefCell<Vec<Idle>>,
@@ -66,6 +67,7 @@ impl Pool {
     ) -> Rc<Pool> {
         Rc::new(Pool {
             name,
+            origin_form: target.origin_form(),
             target,
             headers,
             times,
@@ -97,7 +99,7 @@ impl Pool {
     fn request(&self, outgoing: Outgoing) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(outgoing.body));
         *request.method_mut() = outgoing.method;
-        *request.uri_mut() = self.target.origin_form.clone();
+        *request.uri_mut() = self.origin_form.clone();
         *request.headers_mut() = headers::to_upstream(outgoing.headers, &self.headers);
         request
             .headers_mut()
@@ -110,7 +112,7 @@ impl Pool {
         mut request: Request<Full<Bytes>>,
     ) -> Result<(Wire, Response<Incoming>), ForwardError> {
         loop {
-            let (mut wire, is_fresh) = match self.take_idle().await {
+            let (mut wire, is_fresh) = match self.take_idle() {
                 Some(wire) => (wire, false),
                 None => (self.connect().await?, true),
             };
@@ -128,14 +130,9 @@ impl Pool {
         }
     }
 
-    async fn take_idle(&self) -> Option<Wire> {
-        loop {
-            // The one used last: it is the least likely to have been closed.
-            let mut wire = self.idle.borrow_mut().pop()?.wire;
-            if wire.is_usable().await {
-                return Some(wire);
-            }
-        }
+    /// The one used last: it is the least likely to have been closed.
+    fn take_idle(&self) -> Option<Wire> {
+        self.idle.borrow_mut().pop().map(|idle| idle.wire)
     }
 
     async fn connect(&self) -> Result<Wire, ForwardError> {

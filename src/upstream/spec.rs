@@ -80,9 +80,7 @@ pub struct HttpTarget {
     pub(super) port: u16,
     /// What `Host` says: the URL's authority as written.
     pub(super) host_header: HeaderValue,
-    /// Path and query, for a request to the server itself.
-    pub(super) origin_form: Uri,
-    /// The whole URL, for clients that want one.
+    /// The whole URL.
     pub(super) absolute: Uri,
 }
 
@@ -125,15 +123,19 @@ impl HttpTarget {
         let port = authority
             .port_u16()
             .unwrap_or(if is_tls { 443 } else { 80 });
-        let path = uri.path_and_query().cloned();
         Ok(HttpTarget {
             is_tls,
             host: host.into(),
             port,
             host_header: HeaderValue::from_str(authority.as_str())
                 .map_err(|error| TargetFlaw::Syntax(error.into()))?,
-            origin_form: Uri::from(path.unwrap_or(PathAndQuery::from_static("/"))),
             absolute: uri,
         })
+    }
+
+    /// Path and query, for a request to the server itself (RFC 9112 §3.2.1).
+    pub(super) fn origin_form(&self) -> Uri {
+        let path = self.absolute.path_and_query().cloned();
+        Uri::from(path.unwrap_or(PathAndQuery::from_static("/")))
     }
 }

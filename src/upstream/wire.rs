@@ -41,16 +41,8 @@ impl Wire {
         })
     }
 
-    /// Looks whether the connection can take a request, after one look at what the peer did meanwhile.
-    pub(super) async fn is_usable(&mut self) -> bool {
-        std::future::poll_fn(|cx| {
-            self.advance(cx);
-            Poll::Ready(self.is_idle())
-        })
-        .await
-    }
-
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the head of its answer. What the peer did while the connection was idle is seen here:
+    /// hyper reads before it writes, and hands the request back unsent if the connection was closed meanwhile.
     pub(super) async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
@@ -67,7 +59,8 @@ impl Wire {
         advance(&mut self.connection, cx);
     }
 
-    fn is_idle(&self) -> bool {
+    /// Whether it can take a request, as far as was seen.
+    pub(super) fn is_idle(&self) -> bool {
         self.connection.is_some() && self.sender.is_ready()
     }
 }

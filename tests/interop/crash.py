@@ -170,9 +170,9 @@ def journal(gateway):
 def admitted(gateway):
     """How many calls the journal says took from the limit, less those that were given back."""
     lines = journal(gateway)
-    decisions = sum(1 for line in lines if line.get("line") == "decision" and line.get("charges"))
-    given_back = sum(1 for line in lines if line.get("line") == "outcome" and line.get("refund"))
-    return decisions - given_back
+    taken = sum(1 for line in lines if line["kind"] == "decision" and line["decision"] == "allow")
+    given_back = sum(1 for line in lines if line["kind"] == "outcome" and line["refunded"])
+    return taken - given_back
 
 
 def without_a_crash(report, number):

@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -140,16 +139,6 @@ def free_port():
 def files_that_contain(folder, needle):
     """The files under folder in which the bytes of needle occur."""
     return [str(file) for file in sorted(pathlib.Path(folder).rglob("*")) if file.is_file() and needle in file.read_bytes()]
-
-
-def until(what, seconds=30):
-    """Waits until what() is true; True when it came true in time."""
-    end = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > end:
-            return False
-        threading.Event().wait(0.02)
-    return True
 
 
 class Report:

@@ -27,7 +27,11 @@ pub(super) enum ReadEnd {
 }
 
 /// Reads lines until the end; empty ones are left out, and a last one without an end counts.
-pub(super) async fn read(mut pipe: impl AsyncRead + Unpin, lines: mpsc::Sender<Bytes>) -> ReadEnd {
+pub(super) async fn read(
+    mut pipe: impl AsyncRead + Unpin,
+    lines: mpsc::Sender<Bytes>,
+    flow: Arc<Flow>,
+) -> ReadEnd {
     let mut buffer = BytesMut::new();
     let mut scanned = 0;
     loop {
@@ -35,7 +39,7 @@ pub(super) async fn read(mut pipe: impl AsyncRead + Unpin, lines: mpsc::Sender<B
             let line = buffer.split_to(scanned + offset + 1);
             scanned = 0;
             // Whoever dropped the queue is stopping the child; its pipe is emptied so that it does not hang.
-            let _ = deliver(line.freeze(), &lines).await;
+            let _ = deliver(line.freeze(), &lines, &flow).await;
         }
         scanned = buffer.len();
         if scanned > LINE_LEN_MAX {
@@ -44,7 +48,7 @@ pub(super) async fn read(mut pipe: impl AsyncRead + Unpin, lines: mpsc::Sender<B
         buffer.reserve(READ_LEN);
         // A pipe that breaks is at its end.
         if pipe.read_buf(&mut buffer).await.unwrap_or(0) == 0 {
-            let _ = deliver(buffer.freeze(), &lines).await;
+            let _ = deliver(buffer.freeze(), &lines, &flow).await;
             return ReadEnd::Closed;
         }
     }
@@ -53,13 +57,17 @@ pub(super) async fn read(mut pipe: impl AsyncRead + Unpin, lines: mpsc::Sender<B
 async fn deliver(
     mut line: Bytes,
     lines: &mpsc::Sender<Bytes>,
+    flow: &Flow,
 ) -> Result<(), mpsc::error::SendError<Bytes>> {
     let length = line.trim_ascii_end().len();
     line.truncate(length);
     if line.is_empty() {
         return Ok(());
     }
-    lines.send(line).await
+    flow.is_waiting_for_reader.store(true, Ordering::Relaxed);
+    let sent = lines.send(line).await;
+    flow.is_waiting_for_reader.store(false, Ordering::Relaxed);
+    sent
 }
 
 /// Writes lines until there will be no more, or the child reads no more.

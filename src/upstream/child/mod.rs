@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup};
@@ -51,13 +51,15 @@ pub struct Child {
     stop: Option<oneshot::Sender<()>>,
 }
 
-/// What writer and giver know of each other.
+/// What the tasks around a child know of each other.
 #[derive(Debug, Default)]
 struct Flow {
     /// Bytes that wait to be written.
     waiting: AtomicUsize,
     /// Lines whose writing has begun.
     begun: AtomicU64,
+    /// A line that was read waits for whoever reads the child.
+    is_waiting_for_reader: AtomicBool,
 }
 
 /// What a child does next.
@@ -163,7 +165,7 @@ impl Child {
             process,
             guard,
             writer: tokio::spawn(lines::write(pipes.stdin, input_lines, flow.clone())),
-            reader: tokio::spawn(lines::read(pipes.stdout, output_lines)),
+            reader: tokio::spawn(lines::read(pipes.stdout, output_lines, flow.clone())),
             stderr: tokio::spawn(stderr::log(name, pipes.stderr)),
             flow: flow.clone(),
         };

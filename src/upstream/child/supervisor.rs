@@ -92,8 +92,8 @@ impl Supervisor {
         // Grandchildren (package runners leave some) go with the leader.
         self.guard.signal(Signal::KILL);
         self.guard.0 = None;
-        if read_end.is_none() && timeout(PIPES_WAIT, &mut self.reader).await.is_err() {
-            self.reader.abort();
+        if read_end.is_none() {
+            self.drain().await;
         }
         if timeout(PIPES_WAIT, &mut self.stderr).await.is_err() {
             self.stderr.abort();
@@ -105,6 +105,15 @@ impl Supervisor {
             status,
             cause,
             lines_begun: self.flow.begun.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Waits for the last lines. Whoever reads them may take its time; a pipe that somebody else holds open may not.
+    async fn drain(&mut self) {
+        while timeout(PIPES_WAIT, &mut self.reader).await.is_err() {
+            if !self.flow.is_waiting_for_reader.load(Ordering::Relaxed) {
+                return self.reader.abort();
+            }
         }
     }
 

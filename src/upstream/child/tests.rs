@@ -273,3 +273,21 @@ async fn a_command_that_does_not_exist_says_its_name_and_why() {
     assert_eq!(error.to_string(), "cannot start no-such-program-at-all");
     assert_eq!(error.source.kind(), std::io::ErrorKind::NotFound);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_lines_of_a_dead_child_wait_for_a_slow_reader() {
+    let (listener, port) = leash().await;
+    let program = "
+import socket, sys
+leash = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+for number in range(1000):
+    print(number)
+";
+    let mut child = start(program, &[&port]);
+    let (leash, _) = listener.accept().await.unwrap();
+    is_cut(leash).await;
+    for number in 0..1_000 {
+        assert_eq!(line(&mut child).await, number.to_string());
+    }
+    assert_eq!(end(&mut child).await.cause, ExitCause::Itself);
+}

@@ -4,10 +4,12 @@
 //! It never waits for a client or for the process: whoever is too slow is told, cut or refused.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 
 use super::Setup;
 use super::backoff::Backoff;
@@ -150,7 +152,8 @@ impl Actor {
         let Some(running) = &mut self.running else {
             return;
         };
-        if let Err((error, asked)) = running.ask(number, asked) {
+        if let Err(refused) = running.ask(number, asked) {
+            let (error, asked) = *refused;
             asked.fail(self.not_taken(error));
         }
     }
@@ -173,7 +176,7 @@ impl Actor {
         if self.running.is_some() {
             return Ok(());
         }
-        if self.backoff.remaining().is_some() {
+        if !self.backoff.remaining(timer_now()).is_zero() {
             return Err(self.not_started());
         }
         match Child::start(self.setup.name.clone(), &self.setup.command) {
@@ -186,7 +189,7 @@ impl Actor {
             Err(error) => {
                 tracing::warn!(server = %self.setup.name, error = %error, cause = %error.source, "process did not start");
                 self.start_error = Some(Arc::new(error));
-                self.backoff.died();
+                self.backoff.died(timer_now());
                 Err(self.not_started())
             }
         }
@@ -195,7 +198,7 @@ impl Actor {
     fn not_started(&self) -> ForwardError {
         ForwardError::ChildNotStarted {
             upstream: self.setup.name.clone(),
-            retry_after: self.backoff.remaining().unwrap_or_default(),
+            retry_after: self.backoff.remaining(timer_now()),
             source: self.start_error.clone(),
         }
     }
@@ -209,8 +212,8 @@ impl Actor {
             _ if !is_open => return,
             (Method::Initialized, _) => return self.confirm(),
             (Method::Cancelled, Some(span)) => {
-                let Some(number) = running.number_of(&notice.caller, &notice.body[span.clone()])
-                else {
+                let raw_id = &notice.body[span.clone()];
+                let Some(number) = running.cancel(&notice.caller, raw_id) else {
                     return;
                 };
                 spliced_line(
@@ -238,11 +241,19 @@ impl Actor {
         match event {
             ChildEvent::Line(line) => match line::read(&mut self.reader, &line) {
                 Ok(spoken) => self.pass_on(line, spoken),
-                Err(error) => {
-                    tracing::debug!(server = %self.setup.name, error = %error, length = line.len(), "line skipped");
-                }
+                Err(error) => self.skip(&line, error),
             },
             ChildEvent::Ended(exit) => self.bury(&exit),
+        }
+    }
+
+    /// Text among the messages is common and harmless; a message that is not understood leaves somebody waiting.
+    fn skip(&self, line: &[u8], error: line::Unreadable) {
+        let (server, length) = (&self.setup.name, line.len());
+        if line.starts_with(b"{") {
+            tracing::warn!(%server, error = %error, length, "message of the server skipped");
+        } else {
+            tracing::debug!(%server, error = %error, length, "line of the server skipped");
         }
     }
 
@@ -322,8 +333,8 @@ impl Actor {
         let Some(running) = self.running.take() else {
             return;
         };
-        self.backoff.died();
-        let rest = self.backoff.remaining();
+        self.backoff.died(timer_now());
+        let rest = self.backoff.remaining(timer_now());
         tracing::warn!(server = %self.setup.name, exit = %exit, ?rest, "process ended");
         running.fail_all(&self.setup.name, exit);
     }
@@ -358,6 +369,11 @@ impl Actor {
         self.last_number += 1;
         self.last_number
     }
+}
+
+/// Where the runtime's timer stands: rests are waits like its other ones, and no time of anything that is counted.
+fn timer_now() -> Instant {
+    sleep(Duration::ZERO).deadline()
 }
 
 async fn next_event(running: &mut Option<Running>) -> ChildEvent {

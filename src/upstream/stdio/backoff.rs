@@ -1,10 +1,10 @@
 //! How long a process rests after its death.
 //!
-//! It never decides that a process is to start; that takes a request.
+//! It never decides that a process is to start: that takes a request. It never asks what time it is.
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::upstream::Times;
 
@@ -14,8 +14,8 @@ pub(super) struct Backoff {
     max: Duration,
     /// How long the next rest will be.
     next: Duration,
-    /// The rest under way, or the last one.
-    rest: Option<(Instant, Duration)>,
+    /// The end of the last rest.
+    rests_until: Option<Instant>,
 }
 
 impl Backoff {
@@ -24,22 +24,14 @@ impl Backoff {
             first: times.rest_first,
             max: times.rest_max,
             next: times.rest_first,
-            rest: None,
+            rests_until: None,
         }
     }
 
     /// A process died, or did not start: the rest begins, and the next one will be twice as long.
-    pub(super) fn died(&mut self) {
-        let length = self.lengthen();
-        // The runtime's timer says when the rest began, so that this file reads no clock.
-        let began = sleep(length).deadline() - length;
-        self.rest = Some((began, length));
-    }
-
-    fn lengthen(&mut self) -> Duration {
-        let length = self.next;
-        self.next = (length * 2).min(self.max);
-        length
+    pub(super) fn died(&mut self, now: Instant) {
+        self.rests_until = Some(now + self.next);
+        self.next = (self.next * 2).min(self.max);
     }
 
     /// A process has answered: the next rest will be a short one again.
@@ -47,12 +39,10 @@ impl Backoff {
         self.next = self.first;
     }
 
-    /// What remains of a rest; `None` if a process may start.
-    pub(super) fn remaining(&self) -> Option<Duration> {
-        let (began, length) = self.rest?;
-        length
-            .checked_sub(began.elapsed())
-            .filter(|remaining| !remaining.is_zero())
+    /// What remains of a rest; nothing if a process may start.
+    pub(super) fn remaining(&self, now: Instant) -> Duration {
+        self.rests_until
+            .map_or(Duration::ZERO, |end| end.saturating_duration_since(now))
     }
 }
 
@@ -65,22 +55,18 @@ mod tests {
     #[test]
     fn rests_double_up_to_the_longest_and_begin_anew_after_an_answer() {
         let mut backoff = Backoff::new(&Times::default());
+        let mut now = Instant::now();
+        assert_eq!(backoff.remaining(now), Duration::ZERO, "nothing has died");
         for rest in [1, 2, 4, 8, 16, 30, 30] {
-            assert_eq!(backoff.lengthen(), SECOND * rest);
+            backoff.died(now);
+            assert_eq!(backoff.remaining(now), SECOND * rest);
+            now += SECOND * rest - SECOND / 2;
+            assert_eq!(backoff.remaining(now), SECOND / 2);
+            now += SECOND / 2;
+            assert_eq!(backoff.remaining(now), Duration::ZERO, "{rest} s are over");
         }
         backoff.proved();
-        assert_eq!(backoff.lengthen(), SECOND);
-    }
-
-    #[tokio::test]
-    async fn a_rest_begins_with_a_death_and_passes() {
-        let mut backoff = Backoff::new(&Times::default());
-        assert_eq!(backoff.remaining(), None, "nothing has died");
-        backoff.died();
-        let remaining = backoff.remaining().expect("a second has not passed");
-        assert!(remaining <= SECOND, "{remaining:?}");
-        let (began, length) = backoff.rest.unwrap();
-        backoff.rest = Some((began - SECOND, length));
-        assert_eq!(backoff.remaining(), None, "the rest is over");
+        backoff.died(now);
+        assert_eq!(backoff.remaining(now), SECOND);
     }
 }

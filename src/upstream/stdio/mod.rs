@@ -44,7 +44,7 @@ const LISTENER_BACKLOG_MAX: usize = 64;
 
 /// How long a process may take to answer `server/discover`. Old servers do not answer what comes before `initialize`;
 /// clients give the probe 10 s, and over HTTP they take a late answer for an outage, not for an old server.
-const DISCOVER_WAIT: Duration = Duration::from_secs(5);
+const DISCOVER_WAIT: Duration = Duration::from_secs(8);
 
 /// The header that names a session (revisions 2025-03-26 to 2025-11-25).
 const SESSION_HEADER: &str = "mcp-session-id";

@@ -19,6 +19,9 @@ use crate::upstream::child::{Child, Exit, SendError};
 /// How many requests may be under way to one process, waiting ones included.
 pub(super) const PENDING_MAX: usize = 1_024;
 
+/// What the SDKs' HTTP servers answer a cancelled request with.
+const REQUEST_CANCELLED: i64 = -32800;
+
 /// Who sent a message: ids are only unique for one of these, if at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Caller {
@@ -94,6 +97,22 @@ impl Asked {
         let _ = self.parts.try_send(Part::Last(last));
     }
 
+    /// Keeps of the body only the id and the token: megabytes of arguments need not wait for their answer.
+    fn without_body(mut self) -> Asked {
+        let Request {
+            body,
+            id,
+            progress_token,
+            ..
+        } = &mut self.request;
+        let token = progress_token.clone().unwrap_or(0..0);
+        let kept = [&body[id.clone()], &body[token]].concat();
+        *id = 0..id.len();
+        *progress_token = progress_token.as_ref().map(|_| id.end..kept.len());
+        *body = Bytes::from(kept);
+        self
+    }
+
     fn raw_id(&self) -> &[u8] {
         &self.request.body[self.request.id.clone()]
     }
@@ -146,7 +165,7 @@ impl Running {
     }
 
     /// Hands a request to the process under a number of ours, which is also its progress token.
-    pub(super) fn ask(&mut self, number: u64, asked: Asked) -> Result<(), (SendError, Asked)> {
+    pub(super) fn ask(&mut self, number: u64, asked: Asked) -> Result<(), Box<(SendError, Asked)>> {
         let text = number.to_string();
         let mut edits = vec![(asked.request.id.clone(), text.as_bytes())];
         if let Some(token) = &asked.request.progress_token {
@@ -156,10 +175,11 @@ impl Running {
         let line = spliced_line(&asked.request.body, &edits);
         match self.give(line) {
             Ok(line) => {
+                let asked = asked.without_body();
                 self.pending.insert(number, Pending { asked, line });
                 Ok(())
             }
-            Err(error) => Err((error, asked)),
+            Err(error) => Err(Box::new((error, asked))),
         }
     }
 
@@ -183,13 +203,21 @@ impl Running {
         }
     }
 
-    /// The number of the request that a client knows as `raw_id`: the latest, as some clients use one id for everything.
-    pub(super) fn number_of(&self, caller: &Caller, raw_id: &[u8]) -> Option<u64> {
+    /// Ends the request that a client knows as `raw_id`, and gives its number: the latest, as some clients use one id for
+    /// everything. It gets an error, because over HTTP only an answer ends a request; the child need not answer any more.
+    pub(super) fn cancel(&mut self, caller: &Caller, raw_id: &[u8]) -> Option<u64> {
         let is_it = |asked: &Asked| asked.request.caller == *caller && asked.raw_id() == raw_id;
         let mut latest_first = self.pending.iter().rev();
-        latest_first
-            .find(|(_, pending)| is_it(&pending.asked))
-            .map(|(&number, _)| number)
+        let (&number, _) = latest_first.find(|(_, pending)| is_it(&pending.asked))?;
+        let asked = self.take(number)?;
+        let head = r#"{"jsonrpc":"2.0","id":"#;
+        let tail = format!(
+            r#"0,"error":{{"code":{REQUEST_CANCELLED},"message":"cancelled by the client"}}}}"#
+        );
+        let id = head.len()..head.len() + 1;
+        let error = [head.as_bytes(), tail.as_bytes()].concat();
+        asked.answer(&error, std::slice::from_ref(&id), Some(REQUEST_CANCELLED));
+        Some(number)
     }
 
     /// Takes out the requests whose clients have left, and gives the numbers of those that may be cancelled.

@@ -155,10 +155,10 @@ fn a_target_is_an_http_url_without_credentials() {
     let target = HttpTarget::parse("http://[::1]:8080/mcp?x=1").unwrap();
     assert_eq!((&*target.host, target.port), ("::1", 8080));
     assert_eq!(target.host_header, "[::1]:8080");
-    assert_eq!(target.origin_form, "/mcp?x=1");
+    assert_eq!(target.origin_form(), "/mcp?x=1");
     let target = HttpTarget::parse("https://mcp.example.com").unwrap();
     assert_eq!((target.is_tls, target.port), (true, 443));
-    assert_eq!(target.origin_form, "/");
+    assert_eq!(target.origin_form(), "/");
     for url in [
         "mcp.example.com/mcp",
         "ftp://x/",

@@ -77,6 +77,8 @@ for line in sys.stdin:
     heard.append(message)
     method, id, params = message.get("method"), message.get("id"), message.get("params", {})
     if method == "initialize":
+        if sys.argv[1] == "dies early":
+            os._exit(4)
         if sys.argv[1] == "refuses":
             error(id, -32603)
         else:

@@ -137,3 +137,30 @@ async fn a_process_that_is_silent_is_late_and_the_call_is_cancelled() {
     fake.heard_at_last(|message| message["method"] == "notifications/cancelled")
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_waited_for_the_handshake_of_a_process_that_died_was_not_sent() {
+    let fake = fixture("dies early");
+    let error = fake.send(tool("1", "echo", "{}")).await.unwrap_err();
+    assert!(matches!(error, ForwardError::ChildGone { .. }), "{error}");
+    assert!(!error.was_sent(), "the charge must be given back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_nobody_holds_any_more_leaves_no_process() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let program = "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); sys.stdin.read()";
+    let args = ["-c", program, &port].map(str::to_owned).to_vec();
+    let fake = started("python3", args, Times::default());
+    let mut leash = {
+        let mut calling = std::pin::pin!(fake.send(tool("1", "echo", "{}")));
+        tokio::select! {
+            reply = calling.as_mut() => panic!("answered: {reply:?}"),
+            leash = in_time(listener.accept()) => leash.unwrap().0,
+        }
+    };
+    drop(fake);
+    let end = in_time(tokio::io::AsyncReadExt::read(&mut leash, &mut [0])).await;
+    assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+}

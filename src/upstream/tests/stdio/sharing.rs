@@ -127,7 +127,7 @@ async fn a_client_that_leaves_is_cancelled_under_the_childs_id() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_cancels_its_own_request_and_nobody_elses() {
     let fake = fixture("-32601");
-    let mine = fake
+    let mut mine = fake
         .send(tool_with_progress("1", "1", r#"{"and_wait":true}"#))
         .await
         .unwrap();
@@ -155,7 +155,22 @@ async fn a_client_cancels_its_own_request_and_nobody_elses() {
         [&calls[0]["id"]],
         "one cancellation, of the first call"
     );
-    drop((mine, theirs));
+    assert!(
+        next_piece(&mut mine)
+            .await
+            .unwrap()
+            .contains("notifications/progress")
+    );
+    assert!(
+        next_piece(&mut mine)
+            .await
+            .unwrap()
+            .contains("notifications/progress")
+    );
+    let last = next_piece(&mut mine).await.unwrap();
+    assert!(last.contains(r#""id":1,"error":{"code":-32800"#), "{last}");
+    assert_eq!(next_piece(&mut mine).await, None);
+    drop(theirs);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

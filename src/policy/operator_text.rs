@@ -1,25 +1,39 @@
-//! Conditions as written → conditions as judged: paths, operators and their constants.
+//! Operators as written → operators as judged, with their constants.
 //!
 //! It never accepts a constant that its operator could not compare.
 
-use regex::RegexBuilder;
+use std::cmp::Ordering;
 
-use super::condition::{self, Condition};
-use super::document::{Clause, Test};
-use super::fields::{nearest, not_built, wrong_type};
+use regex::{Regex, RegexBuilder};
+
+use super::directory::Directory;
+use super::document::{Test, quoted};
+use super::fields::{Text, nearest, wrong_type};
+use super::host::Host;
+use super::ip_range::IpRange;
+use super::limit_text::whole;
 use super::mistake::{Mistakes, Place};
+use super::name::Glob;
 use super::number::Number;
 use super::operator::{Constants, Operator};
-use super::path::Path;
+use super::text_test::TextTest;
 use crate::json::{Kind, Value};
 
 /// A compiled regex may take so many bytes: enough for a page of alternatives, too little for `\w{10000}`.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
 const OPERATORS: &[&str] = &[
-    "eq", "neq", "lt", "lte", "gt", "gte", "in", "not_in", "exists", "regex", "contains",
-];
-const OPERATORS_NOT_BUILT: &[&str] = &[
+    "eq",
+    "neq",
+    "lt",
+    "lte",
+    "gt",
+    "gte",
+    "in",
+    "not_in",
+    "exists",
+    "regex",
+    "contains",
     "starts_with",
     "ends_with",
     "glob",
@@ -33,55 +47,17 @@ const OPERATORS_NOT_BUILT: &[&str] = &[
     "url_host",
 ];
 
-/// Compiles a clause; `None`, and mistakes, if any part of it is wrong.
-pub(super) fn clause(clause: &Clause<'_>, mistakes: &mut Mistakes) -> Option<condition::Clause> {
-    let several = |clauses: &[Clause<'_>], mistakes: &mut Mistakes| {
-        let compiled: Vec<_> = clauses
-            .iter()
-            .filter_map(|one| self::clause(one, mistakes))
-            .collect();
-        (compiled.len() == clauses.len()).then(|| compiled.into_boxed_slice())
-    };
-    Some(match clause {
-        Clause::One(test) => condition::Clause::One(self::test(test, mistakes)?),
-        Clause::Any(clauses) => condition::Clause::Any(several(clauses, mistakes)?),
-        Clause::All(clauses) => condition::Clause::All(several(clauses, mistakes)?),
-        Clause::Not(inside) => condition::Clause::Not(Box::new(self::clause(inside, mistakes)?)),
-    })
-}
+/// The types that a value can have; null is like nothing at all.
+const KINDS: [Kind; 5] = [
+    Kind::Bool,
+    Kind::Number,
+    Kind::String,
+    Kind::Array,
+    Kind::Object,
+];
 
-/// `<path>-<op>` of the first test of a clause.
-pub(super) fn id(clause: &Clause<'_>) -> String {
-    match clause {
-        Clause::One(test) => format!("{}-{}", test.path.text, test.operator.text),
-        Clause::Any(inside) | Clause::All(inside) => {
-            inside.first().map_or_else(|| "always".into(), id)
-        }
-        Clause::Not(inside) => id(inside),
-    }
-}
-
-fn test(test: &Test<'_>, mistakes: &mut Mistakes) -> Option<Condition> {
-    let path = Path::parse(test.path.text)
-        .map_err(|what| {
-            mistakes.advise(
-                &test.path.place,
-                what,
-                "write such as args.a.b, args.items[0].x, args.items[*].x or args[\"odd.key\"]",
-            );
-        })
-        .ok();
-    let operator = operator(test, mistakes);
-    let (path, operator) = (path?, operator?);
-    let wanted = format!("{} must be {}", path.text, operator.wanted()).into();
-    Some(Condition {
-        path,
-        operator,
-        wanted,
-    })
-}
-
-fn operator(test: &Test<'_>, mistakes: &mut Mistakes) -> Option<Operator> {
+/// Compiles the operator of a test with its constants.
+pub(super) fn operator(test: &Test<'_>, mistakes: &mut Mistakes) -> Option<Operator> {
     let among = |constants: Constants, is_negated| Operator::Among {
         constants,
         is_negated,
@@ -92,19 +68,31 @@ fn operator(test: &Test<'_>, mistakes: &mut Mistakes) -> Option<Operator> {
         "neq" => among(scalar(value, mistakes)?, true),
         "in" => among(scalars(value, mistakes)?, false),
         "not_in" => among(scalars(value, mistakes)?, true),
-        "lt" => order(value, std::cmp::Ordering::is_lt, mistakes)?,
-        "lte" => order(value, std::cmp::Ordering::is_le, mistakes)?,
-        "gt" => order(value, std::cmp::Ordering::is_gt, mistakes)?,
-        "gte" => order(value, std::cmp::Ordering::is_ge, mistakes)?,
-        "exists" => match value.value.as_bool() {
-            Some(wanted) => Operator::Exists(wanted),
-            None => {
-                wrong_type(value, "true or false", mistakes);
-                return None;
-            }
-        },
-        "regex" => regex(value, mistakes)?,
+        "lt" => order(value, Ordering::is_lt, mistakes)?,
+        "lte" => order(value, Ordering::is_le, mistakes)?,
+        "gt" => order(value, Ordering::is_gt, mistakes)?,
+        "gte" => order(value, Ordering::is_ge, mistakes)?,
+        "exists" => Operator::Exists(boolean(value, mistakes)?),
+        "is" => Operator::Is(kind(value, mistakes)?),
         "contains" => Operator::Contains(scalar(value, mistakes)?),
+        "length_lt" => length(value, Ordering::is_lt, mistakes)?,
+        "length_lte" => length(value, Ordering::is_le, mistakes)?,
+        "length_gt" => length(value, Ordering::is_gt, mistakes)?,
+        "length_gte" => length(value, Ordering::is_ge, mistakes)?,
+        _ => Operator::Text(text_test(test, mistakes)?),
+    })
+}
+
+fn text_test(test: &Test<'_>, mistakes: &mut Mistakes) -> Option<TextTest> {
+    let value = &test.value;
+    Some(match test.operator.text {
+        "regex" => TextTest::Regex(regex(value, mistakes)?),
+        "glob" => TextTest::Glob(parsed(value, Glob::parse, mistakes)?),
+        "starts_with" => TextTest::StartsWith(text(value, mistakes)?.into()),
+        "ends_with" => TextTest::EndsWith(text(value, mistakes)?.into()),
+        "cidr" => TextTest::IpRange(one_or_more(value, IpRange::parse, mistakes)?),
+        "path_within" => TextTest::Directory(one_or_more(value, Directory::parse, mistakes)?),
+        "url_host" => TextTest::Host(one_or_more(value, Host::parse, mistakes)?),
         other => {
             unknown_operator(&test.operator.place, other, mistakes);
             return None;
@@ -113,11 +101,7 @@ fn operator(test: &Test<'_>, mistakes: &mut Mistakes) -> Option<Operator> {
 }
 
 fn unknown_operator(place: &Place<'_>, name: &str, mistakes: &mut Mistakes) {
-    if OPERATORS_NOT_BUILT.contains(&name) {
-        return not_built(place, name, mistakes);
-    }
-    let known = OPERATORS.iter().chain(OPERATORS_NOT_BUILT).copied();
-    let remedy = match nearest(name, known) {
+    let remedy = match nearest(name, OPERATORS.iter().copied()) {
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("the operators are {}", OPERATORS.join(", ")),
     };
@@ -126,7 +110,7 @@ fn unknown_operator(place: &Place<'_>, name: &str, mistakes: &mut Mistakes) {
 
 fn order(
     place: &Place<'_>,
-    holds: fn(std::cmp::Ordering) -> bool,
+    holds: fn(Ordering) -> bool,
     mistakes: &mut Mistakes,
 ) -> Option<Operator> {
     if place.value.kind() != Kind::Number {
@@ -137,14 +121,92 @@ fn order(
     Some(Operator::Order { bound, holds })
 }
 
-fn regex(place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Operator> {
+fn length(
+    place: &Place<'_>,
+    holds: fn(Ordering) -> bool,
+    mistakes: &mut Mistakes,
+) -> Option<Operator> {
+    let bound = place.value.as_number().and_then(whole);
+    if bound.is_none() {
+        mistakes.add(place, "must be a whole number from 0");
+    }
+    Some(Operator::Length {
+        bound: bound?,
+        holds,
+    })
+}
+
+fn boolean(place: &Place<'_>, mistakes: &mut Mistakes) -> Option<bool> {
+    let value = place.value.as_bool();
+    if value.is_none() {
+        wrong_type(place, "true or false", mistakes);
+    }
+    value
+}
+
+fn kind(place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Kind> {
+    let name = text(place, mistakes)?;
+    let found = KINDS.into_iter().find(|kind| kind.name() == name);
+    if found.is_none() {
+        let remedy = match name {
+            "null" => "null is like a missing value: use the operator \"exists\"".into(),
+            _ => format!(
+                "write {}",
+                quoted(KINDS.into_iter().map(Kind::name), " or ")
+            ),
+        };
+        mistakes.advise(
+            place,
+            format!("{name:?} is no JSON type to ask for"),
+            remedy,
+        );
+    }
+    found
+}
+
+fn text<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<&'a str> {
+    Text::read(place, mistakes).map(|text| text.text)
+}
+
+/// A string that says something of its own; `parse` says what is wrong with it.
+fn parsed<T>(
+    place: &Place<'_>,
+    parse: fn(&str) -> Result<T, String>,
+    mistakes: &mut Mistakes,
+) -> Option<T> {
+    parse(text(place, mistakes)?)
+        .map_err(|what| mistakes.add(place, what))
+        .ok()
+}
+
+/// Such a string, or a list of them.
+fn one_or_more<T>(
+    place: &Place<'_>,
+    parse: fn(&str) -> Result<T, String>,
+    mistakes: &mut Mistakes,
+) -> Option<Box<[T]>> {
+    if place.value.kind() != Kind::Array {
+        return Some([parsed(place, parse, mistakes)?].into());
+    }
+    let all: Vec<_> = place
+        .elements()
+        .map(|element| parsed(&element, parse, mistakes))
+        .collect();
+    if all.is_empty() {
+        mistakes.add(place, "must not be empty");
+        return None;
+    }
+    all.into_iter().collect()
+}
+
+fn regex(place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Regex> {
     let Some(text) = place.value.as_str() else {
         wrong_type(place, "a string", mistakes);
         return None;
     };
     let built = RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build();
     match built {
-        Ok(regex) => Some(Operator::Regex(regex)),
+        Ok(regex) => Some(regex),
         Err(regex::Error::CompiledTooBig(_)) => {
             let what = format!("the regex takes more than {REGEX_BYTES_MAX} bytes");
             mistakes.advise(place, what, "use smaller repetitions");

@@ -1,0 +1,151 @@
+//! Runs the tests that a policy has of itself: one whose own tests fail does not load.
+//!
+//! It never waits: the n-th call is judged as if all n came at once, which is when limits are tightest.
+
+use super::document::quoted;
+use super::fields::{Fields, Keys, Text, wrong_type};
+use super::limit::{Charge, Limit};
+use super::limit_text::whole;
+use super::mistake::{Mistakes, Place};
+use super::{Call, Decision, Facts, Listing, Policy};
+use crate::json::{Kind, Value};
+
+const TEST: Keys = Keys {
+    built: &["call", "expect", "rule", "times"],
+    not_built: &["at"],
+};
+const CALL: Keys = Keys {
+    built: &["tool", "args"],
+    not_built: &[],
+};
+const EXPECTATIONS: [&str; 3] = ["allow", "deny", "approve"];
+
+/// One element of `tests`.
+#[derive(Debug)]
+pub(super) struct OwnTest<'a> {
+    place: Place<'a>,
+    tool: &'a str,
+    arguments: Option<Value<'a>>,
+    /// One of [`EXPECTATIONS`].
+    expected: &'a str,
+    rule: Option<&'a str>,
+    /// The call is the n-th of its kind.
+    times: u64,
+}
+
+/// What came out of a test.
+struct Found {
+    outcome: &'static str,
+    /// The ids of the rules that could be told; several limits can be full at once.
+    rules: Vec<String>,
+}
+
+impl<'a> OwnTest<'a> {
+    /// Reads one element of `tests`.
+    pub(super) fn read(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<OwnTest<'a>> {
+        let fields = Fields::read(place, TEST, mistakes)?;
+        let call = fields
+            .required("call", mistakes)
+            .and_then(|place| Fields::read(&place, CALL, mistakes));
+        let tool = call
+            .as_ref()
+            .and_then(|call| call.required_text("tool", mistakes));
+        let arguments = call.as_ref().and_then(|call| call.optional("args"));
+        if let Some(place) = &arguments
+            && place.value.kind() != Kind::Object
+        {
+            wrong_type(place, "an object", mistakes);
+        }
+        let expected = fields.required_text("expect", mistakes);
+        if let Some(text) = &expected
+            && !EXPECTATIONS.contains(&text.text)
+        {
+            let remedy = format!("write {}", quoted(EXPECTATIONS.into_iter(), " or "));
+            let what = format!("{:?} is not known here", text.text);
+            mistakes.advise(&text.place, what, remedy);
+        }
+        let rule = fields.text("rule", mistakes);
+        let times = times(&fields, mistakes);
+        Some(OwnTest {
+            place: place.clone(),
+            tool: tool?.text,
+            arguments: arguments.map(|place| place.value),
+            expected: expected?.text,
+            rule: rule.map(|rule: Text<'a>| rule.text),
+            times: times?,
+        })
+    }
+
+    /// Judges the call and compares.
+    pub(super) fn run(&self, policy: &Policy, mistakes: &mut Mistakes) {
+        let call = Call {
+            tool: self.tool,
+            arguments: self.arguments,
+        };
+        let facts = Facts {
+            listing: Listing::Unknown,
+        };
+        let found = found(policy.decide(&call, &facts), self.times);
+        let is_as_expected = found.outcome == self.expected
+            && self
+                .rule
+                .is_none_or(|rule| found.rules.iter().any(|found| found == rule));
+        if !is_as_expected {
+            let by = |rules: &[String]| match rules.first() {
+                Some(rule) => format!(" by {rule}"),
+                None => String::new(),
+            };
+            let expected: Vec<_> = self.rule.iter().map(ToString::to_string).collect();
+            let what = format!(
+                "this test fails: expected {}{}, found {}{}",
+                self.expected,
+                by(&expected),
+                found.outcome,
+                by(&found.rules)
+            );
+            mistakes.add(&self.place, what);
+        }
+    }
+}
+
+fn times(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<u64> {
+    let Some(place) = fields.optional("times") else {
+        return Some(1);
+    };
+    let times = place.value.as_number().and_then(whole);
+    let times = times.filter(|times| *times > 0);
+    if times.is_none() {
+        mistakes.add(&place, "must be a whole number from 1");
+    }
+    times
+}
+
+fn found(decision: Decision<'_>, times: u64) -> Found {
+    let found = |outcome, rules| Found { outcome, rules };
+    match decision {
+        Decision::Hold(held) => found("approve", vec![held.rule.id.to_string()]),
+        Decision::Deny(denial) => {
+            let rule = match &denial {
+                super::Denial::Unavailable(reason) => Some(reason.reason()),
+                denial => denial.rule(),
+            };
+            found("deny", rule.into_iter().map(Into::into).collect())
+        }
+        Decision::Allow(permit) => {
+            let is_full = |charge: &&Charge<'_>| at_once(charge.limit) < times;
+            let full = permit.charges().iter().filter(is_full);
+            let full: Vec<_> = full.map(|charge| charge.limit.rule.to_string()).collect();
+            match full.is_empty() {
+                true => found("allow", full),
+                false => found("deny", full),
+            }
+        }
+    }
+}
+
+/// The most calls that a limit admits at one moment.
+fn at_once(limit: &Limit) -> u64 {
+    limit
+        .burst
+        .map_or(limit.max.get(), |burst| burst.get().into())
+}

@@ -1,0 +1,165 @@
+//! Entries as written → entries as judged, each with its id and its words.
+//!
+//! It never makes an entry of conditions that could not be read: without them it would hold always.
+
+use std::collections::HashMap;
+
+use super::condition_text;
+use super::decision::Rule;
+use super::document::{self, Action, Tool};
+use super::limits::Limits;
+use super::lookalike::Protected;
+use super::mistake::{Mistakes, Place, escaped};
+use super::rules::{Entry, Rules};
+use super::words::{self, Must};
+
+/// Compiles one entry of `tools`.
+pub(super) fn of_tool(tool: &Tool<'_>, limits: &mut Limits<'_>, mistakes: &mut Mistakes) -> Rules {
+    let mut ids = Ids::under(format!("/tools/{}", escaped(tool.name.text)));
+    let mut rules = Rules::default();
+    match &tool.action {
+        Some((place, Action::Deny)) => {
+            rules
+                .deny_if
+                .push(always(place, ("deny_if", tool), &mut ids))
+        }
+        Some((place, Action::RequireApproval)) => {
+            rules
+                .approve_if
+                .push(always(place, ("approve_if", tool), &mut ids));
+        }
+        Some((_, Action::Allow)) | None => {}
+    }
+    add(&tool.rules, (&mut rules, &mut ids), limits, mistakes);
+    rules
+}
+
+/// Compiles `all_tools`.
+pub(super) fn of_all_tools(
+    text: &document::Rules<'_>,
+    limits: &mut Limits<'_>,
+    mistakes: &mut Mistakes,
+) -> Rules {
+    let mut ids = Ids::under("/all_tools".into());
+    let mut rules = Rules::default();
+    add(text, (&mut rules, &mut ids), limits, mistakes);
+    rules
+}
+
+fn add(
+    text: &document::Rules<'_>,
+    (rules, ids): (&mut Rules, &mut Ids),
+    limits: &mut Limits<'_>,
+    mistakes: &mut Mistakes,
+) {
+    for entry in &text.require {
+        let entry = self::entry(entry, ("require", Must::Hold), ids, mistakes);
+        rules.require.extend(entry);
+    }
+    for entry in &text.deny_if {
+        let entry = self::entry(entry, ("deny_if", Must::Fail), ids, mistakes);
+        rules.deny_if.extend(entry);
+    }
+    rules.limits = limits.of(&text.limits, &ids.base, mistakes);
+    rules.protected = protected(rules);
+}
+
+/// An `action`, as an entry without conditions.
+fn always(place: &Place<'_>, (section, tool): (&str, &Tool<'_>), ids: &mut Ids) -> Entry {
+    let words = match section {
+        "approve_if" => words::ASK,
+        _ => words::ALWAYS,
+    };
+    Entry {
+        rule: Rule {
+            id: ids.next(section, "always"),
+            pointer: place.pointer.as_str().into(),
+            on_deny: tool.reason.as_ref().map(|reason| reason.text.into()),
+            words: words.into(),
+        },
+        clauses: Box::default(),
+    }
+}
+
+fn entry(
+    entry: &document::Entry<'_>,
+    (section, must): (&str, Must),
+    ids: &mut Ids,
+    mistakes: &mut Mistakes,
+) -> Option<Entry> {
+    let clauses: Vec<_> = entry
+        .conditions
+        .iter()
+        .filter_map(|clause| condition_text::clause(clause, entry.if_missing, mistakes))
+        .collect();
+    let (name, words) = match clauses.first() {
+        // Conditions with mistakes are left out; the policy will not load, and this entry must not look unconditional.
+        None if entry
+            .place
+            .value
+            .member("conditions")?
+            .elements()
+            .next()
+            .is_some() =>
+        {
+            return None;
+        }
+        None => ("always".to_owned(), words::ALWAYS.to_owned()),
+        Some(_) => (
+            condition_text::id(entry.conditions.first()?),
+            words::all_of(&entry.conditions, must),
+        ),
+    };
+    Some(Entry {
+        rule: Rule {
+            id: ids.next(section, &name),
+            pointer: entry.place.pointer.as_str().into(),
+            on_deny: entry.on_deny.as_ref().map(|text| text.text.into()),
+            words: words.into(),
+        },
+        clauses: clauses.into(),
+    })
+}
+
+/// The keys that the conditions of all entries name.
+fn protected(rules: &Rules) -> Protected {
+    let mut protected = Protected::default();
+    let entries = [&rules.require, &rules.deny_if, &rules.approve_if];
+    for entry in entries.into_iter().flatten() {
+        let mut conditions = Vec::new();
+        entry
+            .clauses
+            .iter()
+            .for_each(|clause| clause.conditions(&mut conditions));
+        for condition in conditions {
+            protected.add(condition, &entry.rule);
+        }
+    }
+    protected
+}
+
+/// Gives each rule of a tool an id of its own.
+struct Ids {
+    base: String,
+    used: HashMap<String, usize>,
+}
+
+impl Ids {
+    fn under(base: String) -> Ids {
+        Ids {
+            base,
+            used: HashMap::new(),
+        }
+    }
+
+    /// The id of the next rule of that name; repeats get a number.
+    fn next(&mut self, section: &str, name: &str) -> Box<str> {
+        let id = format!("{}/{section}/{}", self.base, escaped(name));
+        let times = self.used.entry(id.clone()).or_default();
+        *times += 1;
+        match *times {
+            1 => id.into(),
+            times => format!("{id}-{times}").into(),
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! Every operator on every type of argument, in `require` and in `deny_if`: nothing fails open.
+
+use super::*;
+
+/// What an argument `a` may be: its JSON, or nothing for absent.
+const ARGUMENTS: [(&str, &str); 9] = [
+    ("absent", "{}"),
+    ("null", r#"{"a":null}"#),
+    ("true", r#"{"a":true}"#),
+    ("5", r#"{"a":5}"#),
+    ("6", r#"{"a":6}"#),
+    ("\"5\"", r#"{"a":"5"}"#),
+    ("\"xyz\"", r#"{"a":"xyz"}"#),
+    ("[5]", r#"{"a":[5]}"#),
+    ("{}", r#"{"a":{}}"#),
+];
+
+/// For each operator: one letter for each argument, in `require` and in `deny_if`.
+/// `.` allowed, `R` refused by the rule, `A` refused because the argument cannot be judged.
+const TABLE: &[(&str, &str, &str, &str)] = &[
+    // op, value,                require,     deny_if:  absent null true 5 6 "5" "xyz" [5] {}
+    ("eq", "5", "RRA.RAAAA", "..AR.AAAA"),
+    ("eq", "\"5\"", "RRAAA.RAA", "..AAAR.AA"),
+    ("eq", "true", "RR.AAAAAA", "..RAAAAAA"),
+    ("neq", "5", "RRAR.AAAA", "RRA.RAAAA"),
+    ("neq", "\"5\"", "RRAAAR.AA", "RRAAA.RAA"),
+    ("lt", "6", "RRA.RAAAA", "..AR.AAAA"),
+    ("lte", "5", "RRA.RAAAA", "..AR.AAAA"),
+    ("gt", "5", "RRAR.AAAA", "..A.RAAAA"),
+    ("gte", "6", "RRAR.AAAA", "..A.RAAAA"),
+    ("in", "[5,7]", "RRA.RAAAA", "..AR.AAAA"),
+    ("in", "[5,\"xyz\"]", "RRA.RR.AA", "..AR..RAA"),
+    ("not_in", "[5,7]", "RRAR.AAAA", "RRA.RAAAA"),
+    ("not_in", "[true,\"xyz\"]", "RRRAA.RAA", "RR.AAR.AA"),
+    ("exists", "true", "RR.......", "..RRRRRRR"),
+    ("exists", "false", "..RRRRRRR", "RR......."),
+    ("regex", "\"^[0-9]$\"", "RRAAA.RAA", "..AAAR.AA"),
+    ("contains", "\"y\"", "RRAAAR.AA", "..AAA.RAA"),
+    ("contains", "5", "RRAAAAA.A", "..AAAAARA"),
+    ("starts_with", "\"x\"", "RRAAAR.AA", "..AAA.RAA"),
+    ("ends_with", "\"yz\"", "RRAAAR.AA", "..AAA.RAA"),
+    ("glob", "\"?y*\"", "RRAAAR.AA", "..AAA.RAA"),
+    ("is", "\"boolean\"", "RR.RRRRRR", "..R......"),
+    ("is", "\"number\"", "RRR..RRRR", "...RR...."),
+    ("is", "\"string\"", "RRRRR..RR", ".....RR.."),
+    ("is", "\"array\"", "RRRRRRR.R", ".......R."),
+    ("is", "\"object\"", "RRRRRRRR.", "........R"),
+    ("length_lt", "2", "RRAAA.R.A", "..AAAR.RA"),
+    ("length_lte", "1", "RRAAA.R.A", "..AAAR.RA"),
+    ("length_gt", "1", "RRAAAR.RA", "..AAA.R.A"),
+    ("length_gte", "2", "RRAAAR.RA", "..AAA.R.A"),
+    ("cidr", "\"10.0.0.0/8\"", "RRAAAAAAA", "..AAAAAAA"),
+    ("path_within", "\"/data\"", "RRAAAAAAA", "..AAAAAAA"),
+    ("path_within", "[\"xyz\", \"a\"]", "RRAAAR.AA", "..AAA.RAA"),
+    ("url_host", "\"x.org\"", "RRAAAAAAA", "..AAAAAAA"),
+];
+
+#[test]
+fn type_confusion_gets_past_no_rule() {
+    for (op, value, require, deny_if) in TABLE {
+        for (section, expected) in [("require", require), ("deny_if", deny_if)] {
+            let policy = with_tool(&format!(
+                r#"{{"{section}":[{{"conditions":[{{"path":"args.a","op":"{op}","value":{value}}}]}}]}}"#
+            ));
+            let found: String = ARGUMENTS
+                .iter()
+                .map(
+                    |(_, arguments)| match outcome(&policy, "t", arguments).as_str() {
+                        "allow" => '.',
+                        "rule" => 'R',
+                        "argument" => 'A',
+                        other => panic!("{other}"),
+                    },
+                )
+                .collect();
+            assert_eq!(
+                &found, expected,
+                "{section}: {op} {value}, on {ARGUMENTS:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_call_without_arguments_misses_every_path() {
+    for (section, op, allowed) in [
+        ("require", r#""exists","value":true"#, false),
+        ("require", r#""exists","value":false"#, true),
+        ("deny_if", r#""eq","value":1"#, true),
+        ("deny_if", r#""neq","value":1"#, false),
+    ] {
+        let policy = with_tool(&format!(
+            r#"{{"{section}":[{{"conditions":[{{"path":"args.a[0].b","op":{op}}}]}}]}}"#
+        ));
+        let call = Call {
+            tool: "t",
+            arguments: None,
+        };
+        let facts = Facts {
+            listing: Listing::Listed,
+        };
+        let decision = policy.decide(&call, &facts);
+        assert_eq!(
+            matches!(decision, Decision::Allow(_)),
+            allowed,
+            "{section} {op}"
+        );
+    }
+}
+
+#[test]
+fn the_agent_is_told_what_an_argument_must_be() {
+    for (path, op, arguments, words) in [
+        (
+            "args.a",
+            r#""gt","value":1"#,
+            r#"{"a":"x"}"#,
+            "args.a must be a number",
+        ),
+        (
+            "args.a",
+            r#""eq","value":"x""#,
+            r#"{"a":1}"#,
+            "args.a must be a string",
+        ),
+        (
+            "args.a",
+            r#""eq","value":true"#,
+            r#"{"a":1}"#,
+            "args.a must be a boolean",
+        ),
+        (
+            "args.a",
+            r#""in","value":[1,"x"]"#,
+            r#"{"a":true}"#,
+            "args.a must be a string or a number",
+        ),
+        (
+            "args.a",
+            r#""regex","value":"x""#,
+            r#"{"a":[]}"#,
+            "args.a must be a string",
+        ),
+        (
+            "args.a",
+            r#""contains","value":"x""#,
+            r#"{"a":1}"#,
+            "args.a must be a string or an array of strings",
+        ),
+        (
+            "args.a",
+            r#""contains","value":1"#,
+            r#"{"a":"1"}"#,
+            "args.a must be an array of numbers",
+        ),
+        (
+            "args.a",
+            r#""length_gt","value":1"#,
+            r#"{"a":1}"#,
+            "args.a must be a string or an array",
+        ),
+        (
+            "args.a",
+            r#""cidr","value":["10.0.0.0/8","::1"]"#,
+            r#"{"a":"x"}"#,
+            "args.a must be an IP address",
+        ),
+        (
+            "args.a",
+            r#""path_within","value":"/data""#,
+            r#"{"a":"../x"}"#,
+            "args.a must be an absolute path without \"..\"",
+        ),
+        (
+            "args.a",
+            r#""url_host","value":"example.org""#,
+            r#"{"a":"x"}"#,
+            "args.a must be a plain URL such as https://host/path",
+        ),
+        (
+            "args.a.b",
+            r#""eq","value":1"#,
+            r#"{"a":"x"}"#,
+            "args.a must be an object",
+        ),
+        (
+            "args.a[0]",
+            r#""eq","value":1"#,
+            r#"{"a":{}}"#,
+            "args.a must be an array",
+        ),
+        (
+            "args.a[*].b",
+            r#""eq","value":1"#,
+            r#"{"a":[{},7]}"#,
+            "args.a[*] must be an object",
+        ),
+        (
+            "args[*]",
+            r#""eq","value":1"#,
+            "{}",
+            "args must be an array",
+        ),
+    ] {
+        let policy = with_tool(&format!(
+            r#"{{"deny_if":[{{"conditions":[{{"path":"{path}","op":{op}}}]}}]}}"#
+        ));
+        let told = told(&policy, "t", arguments);
+        assert!(
+            told.contains(&format!(" t: {words}. The call")),
+            "{path} {op}: {told}"
+        );
+    }
+}
+
+#[test]
+fn a_star_means_every_element_in_require_and_any_in_deny_if() {
+    for (arguments, require, deny_if) in [
+        (r#"{"to":[]}"#, "rule", "allow"),
+        (r#"{"to":[{"x":1}]}"#, "allow", "rule"),
+        (r#"{"to":[{"x":1},{"x":2}]}"#, "rule", "rule"),
+        (r#"{"to":[{"x":2},{"x":2}]}"#, "rule", "allow"),
+        (r#"{"to":[{"x":1},{}]}"#, "rule", "rule"),
+        (r#"{"to":[{"x":2},{}]}"#, "rule", "allow"),
+        (r#"{"to":[{"x":1},null]}"#, "rule", "rule"),
+        (r#"{"to":[{"x":1},{"x":"1"}]}"#, "argument", "rule"),
+        (r#"{"to":[{"x":2},{"x":"1"}]}"#, "rule", "argument"),
+        (r#"{"to":[{"x":2},7]}"#, "rule", "argument"),
+        (r#"{"to":{"x":1}}"#, "argument", "argument"),
+        (r#"{"to":null}"#, "rule", "allow"),
+    ] {
+        for (section, expected) in [("require", require), ("deny_if", deny_if)] {
+            let policy = with_tool(&format!(
+                r#"{{"{section}":[{{"conditions":[{{"path":"args.to[*].x","op":"eq","value":1}}]}}]}}"#
+            ));
+            assert_eq!(
+                outcome(&policy, "t", arguments),
+                expected,
+                "{section} {arguments}"
+            );
+        }
+    }
+}
+
+#[test]
+fn of_two_readings_of_a_number_the_stricter_stands() {
+    for (op, bound, argument, require, deny_if) in [
+        // 2^53 + 1 rounds to 2^53: a server may see either.
+        ("gt", "9007199254740992", "9007199254740993", "rule", "rule"),
+        (
+            "lte",
+            "9007199254740992",
+            "9007199254740993",
+            "rule",
+            "rule",
+        ),
+        ("eq", "9007199254740992", "9007199254740993", "rule", "rule"),
+        (
+            "neq",
+            "9007199254740992",
+            "9007199254740993",
+            "rule",
+            "rule",
+        ),
+        (
+            "gt",
+            "9007199254740992",
+            "9007199254740991",
+            "rule",
+            "allow",
+        ),
+        (
+            "gte",
+            "9223372036854775808",
+            "9223372036854775807",
+            "rule",
+            "rule",
+        ),
+        (
+            "eq",
+            "9223372036854775808",
+            "9223372036854775808",
+            "allow",
+            "rule",
+        ),
+        ("eq", "0.3", "0.30000000000000004", "rule", "allow"),
+        ("eq", "0.3", "0.30000000000000001", "rule", "rule"),
+        ("eq", "0", "-0", "allow", "rule"),
+        ("eq", "0", "-0.0e9", "allow", "rule"),
+        ("lt", "0", "-0", "rule", "allow"),
+        ("eq", "100", "1e2", "allow", "rule"),
+        ("gt", "0", "1e-400", "rule", "rule"),
+        ("gt", "1e300", "1e301", "allow", "rule"),
+        (
+            "eq",
+            "1",
+            "1e-99999999999999999999999",
+            "argument",
+            "argument",
+        ),
+        ("in", "9007199254740992", "9007199254740993", "rule", "rule"),
+        (
+            "not_in",
+            "9007199254740992",
+            "9007199254740993",
+            "rule",
+            "rule",
+        ),
+    ] {
+        let value = if op.ends_with("in") {
+            format!("[{bound}]")
+        } else {
+            bound.to_owned()
+        };
+        for (section, expected) in [("require", require), ("deny_if", deny_if)] {
+            let policy = with_tool(&format!(
+                r#"{{"{section}":[{{"conditions":[{{"path":"args.a","op":"{op}","value":{value}}}]}}]}}"#
+            ));
+            let arguments = format!(r#"{{"a":{argument}}}"#);
+            assert_eq!(
+                outcome(&policy, "t", &arguments),
+                expected,
+                "{section}: {argument} {op} {bound}"
+            );
+        }
+    }
+}
+
+#[test]
+fn of_two_readings_of_an_element_the_stricter_stands() {
+    for (elements, require, deny_if) in [
+        ("[9007199254740993]", "rule", "rule"),
+        ("[1, 9007199254740992]", "allow", "rule"),
+        ("[1, 9007199254740991]", "rule", "allow"),
+    ] {
+        for (section, expected) in [("require", require), ("deny_if", deny_if)] {
+            let policy = with_tool(&format!(
+                r#"{{"{section}":[{{"conditions":[{{"path":"args.a","op":"contains","value":9007199254740992}}]}}]}}"#
+            ));
+            let arguments = format!(r#"{{"a":{elements}}}"#);
+            let found = outcome(&policy, "t", &arguments);
+            assert_eq!(found, expected, "{section} {elements}");
+        }
+    }
+}
+
+#[test]
+fn strings_are_compared_as_what_they_say_and_by_nothing_else() {
+    for (value, argument, expected) in [
+        (r#""a/b""#, r#""a\/b""#, "rule"),
+        (r#""é""#, r#""\u00e9""#, "rule"),
+        (r#""é""#, r#""e\u0301""#, "allow"),
+        (r#""A""#, r#""a""#, "allow"),
+        (r#""😀""#, r#""\ud83d\ude00""#, "rule"),
+        (r#""a""#, r#""a ""#, "allow"),
+    ] {
+        let policy = with_tool(&format!(
+            r#"{{"deny_if":[{{"conditions":[{{"path":"args.a","op":"eq","value":{value}}}]}}]}}"#
+        ));
+        let arguments = format!(r#"{{"a":{argument}}}"#);
+        assert_eq!(
+            outcome(&policy, "t", &arguments),
+            expected,
+            "{argument} eq {value}"
+        );
+    }
+}
+
+#[test]
+fn a_catastrophic_regex_takes_time_that_grows_as_its_input_does() {
+    let policy = with_tool(
+        r#"{"deny_if":[{"conditions":[{"path":"args.a","op":"regex","value":"(a+)+$"}]}]}"#,
+    );
+    // A backtracking engine takes 2^n steps: it would not be done with thirty letters this year.
+    for length in [30, 3_000, 300_000] {
+        let arguments = format!(r#"{{"a":"{}!"}}"#, "a".repeat(length));
+        assert_eq!(outcome(&policy, "t", &arguments), "allow", "{length}");
+    }
+}
+
+#[test]
+fn arguments_too_large_to_be_judged_are_refused() {
+    let policy =
+        with_tool(r#"{"deny_if":[{"conditions":[{"path":"args.a[*]","op":"eq","value":1}]}]}"#);
+    let arguments = |count: usize| format!(r#"{{"a":[{}2]}}"#, "2,".repeat(count));
+    assert_eq!(outcome(&policy, "t", &arguments(10_000)), "allow");
+    assert_eq!(
+        told(&policy, "t", &arguments(1_000_000)),
+        "argument /tools/t/deny_if/args.a[*]-eq t: args.a[*] is too large to be judged. The call was not run."
+    );
+}
