@@ -145,19 +145,26 @@ impl Calls {
 
     /// When the first so many have left.
     fn leaves(&self, count: u64) -> Timestamp {
-        let Some(sliced) = &self.sliced else {
-            let index = usize::try_from(count - 1).unwrap_or(usize::MAX);
-            return self.exact.get(index).copied().unwrap_or_default();
-        };
-        let single = self.exact.iter().map(|&until| Slice { until, calls: 1 });
-        let mut all: Vec<Slice> = single.chain(sliced.slices.iter().copied()).collect();
-        all.sort_unstable_by_key(|slice| slice.until);
+        let exact = self.exact.iter().map(|&until| Slice { until, calls: 1 });
+        let sliced = self.sliced.iter().flat_map(|sliced| &sliced.slices);
+        let (mut exact, mut sliced) = (exact.peekable(), sliced.copied().peekable());
         let mut left = 0;
-        let last = all.iter().find(|slice| {
-            left += slice.calls;
-            left >= count
-        });
-        last.map_or(Timestamp::default(), |slice| slice.until)
+        let mut last = Timestamp::default();
+        while left < count {
+            let is_exact = match (exact.peek(), sliced.peek()) {
+                (Some(one), Some(other)) => one.until <= other.until,
+                (one, _) => one.is_some(),
+            };
+            let next = if is_exact {
+                exact.next()
+            } else {
+                sliced.next()
+            };
+            let next = next.expect("no more are counted than there are");
+            left += next.calls;
+            last = next.until;
+        }
+        last
     }
 }
 

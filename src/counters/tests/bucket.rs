@@ -93,7 +93,34 @@ fn taking_a_burst_away_and_putting_it_back_gives_no_fresh_burst() {
     );
 }
 
+#[test]
+fn a_restart_does_not_wait_for_a_bucket_that_was_waited_for() {
+    // A burst as large as this is full again only nine windows later.
+    let burst = [with_burst(limit(0, 10, Window::MINUTE), 9)];
+    let plain = [limit(0, 10, Window::MINUTE)];
+    let counters = many();
+    let mut history = History::default();
+    let mut call = |counters: &Counters, limits: &[Limit], second: u32| {
+        let account = account(counters, limits);
+        let admitted = counters.admit(&charges(limits), &account, START.plus(SECOND * second));
+        let parts = admitted.map(|admitted| admitted.into_parts().1.parts().collect());
+        let parts: Vec<_> = parts.unwrap_or_default();
+        for (key, charged) in &parts {
+            history.charge(*key, *charged);
+        }
+        !parts.is_empty()
+    };
+    assert!((0..9).all(|_| call(&counters, &burst, 0)));
+    assert!(!call(&counters, &plain, 1), "closed for a window");
+    assert!(call(&counters, &plain, 61), "open again");
+    let restored = Counters::restored(&history, COUNTERS_MAX);
+    let now = START.plus(SECOND * 62);
+    assert_eq!(admitted_of(&restored, &plain, 20, now), 9);
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_window_holds_more_than_max_whatever_the_burst_and_its_edits(
         max in 2_u64..40,

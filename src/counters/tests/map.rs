@@ -64,6 +64,29 @@ fn a_swept_counter_does_not_come_back_in_the_past() {
 }
 
 #[test]
+fn a_time_that_was_given_back_is_given_to_no_other_call() {
+    // Times run ahead of the clock when calls come at the same moment. Once a counter forgot this when its calls were
+    // given back and it was swept.
+    let counters = many();
+    let limits = [limit(0, 5, Window::MINUTE)];
+    let mut times = Vec::new();
+    for _ in 0..2 {
+        let account = account(&counters, &limits);
+        let calls = (0..3).map(|_| counters.admit(&charges(&limits), &account, START));
+        let calls: Vec<Taken> = calls.map(|call| call.unwrap().into_parts().1).collect();
+        for taken in calls {
+            times.extend(taken.parts().map(|(_, charged)| charged.at()));
+            counters.refund(taken);
+        }
+        drop(account);
+        counters.sweep(START);
+    }
+    times.dedup();
+    assert_eq!(times.len(), 6, "{times:?}");
+    assert!(times.is_sorted(), "{times:?}");
+}
+
+#[test]
 fn a_new_account_finds_the_same_counters() {
     let limits = [limit(0, 2, Window::MINUTE)];
     let counters = many();
