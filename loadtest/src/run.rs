@@ -90,6 +90,14 @@ async fn test(options: &Options, plan: Plan) -> Result<Report, Failure> {
         problems: Vec::new(),
     };
     let stage = Stage::set(options).await?;
+    let measured = measure_all(&stage, options, &mut report).await;
+    let problems = stage.clear().await;
+    measured?;
+    report.problems = problems;
+    Ok(report)
+}
+
+async fn measure_all(stage: &Stage, options: &Options, report: &mut Report) -> Result<(), Failure> {
     stage.probe().await?;
     if options.sessions > 0 {
         for subject in &stage.subjects {
@@ -101,14 +109,11 @@ async fn test(options: &Options, plan: Plan) -> Result<Report, Failure> {
         for (subject, (target, rounds)) in stage.subjects.iter().zip(&mut report.results) {
             let round = measure::round(subject, stage.stub(), &report.plan).await?;
             let rate = round.calls as f64 / round.elapsed.as_secs_f64();
-            eprintln!(
-                "round {number} of {}: {target}, {rate:.0} calls a second",
-                options.rounds
-            );
+            let of = options.rounds;
+            eprintln!("round {number} of {of}: {target}, {rate:.0} calls a second");
             rounds.push(round);
         }
     }
     report.written = stage.written();
-    report.problems = stage.clear().await;
-    Ok(report)
+    Ok(())
 }

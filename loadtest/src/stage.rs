@@ -39,6 +39,10 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts the stub and whatever else is to be measured.
     pub(crate) async fn set(options: &Options) -> Result<Stage, Failure> {
+        let program = options.toolgate();
+        if options.targets().contains(&TargetName::Toolgate) && !program.is_file() {
+            return Err(Failure::NoGateway(program));
+        }
         let (stub, upstream) = Process::role("the stub", &["stub".into()]).await?;
         let mut stage = Stage {
             subjects: Vec::new(),
@@ -55,7 +59,7 @@ impl Stage {
                     (stage.proxy.insert(proxy).pid(), plain(address))
                 }
                 TargetName::Toolgate => {
-                    let gateway = Gateway::start(&options.toolgate(), upstream).await?;
+                    let gateway = Gateway::start(&program, upstream).await?;
                     let gateway = stage.gateway.insert(gateway);
                     (gateway.process.pid(), gateway.endpoint.clone())
                 }
