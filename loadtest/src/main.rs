@@ -2,11 +2,12 @@
 //!
 //! It never reports a figure without having verified every reply behind it. In reading order: `options`, `stage` (which
 //! processes there are: `stub`, `proxy` on `workers`, `gateway` through `process`), `measure` (with `client`, `connection`,
-//! `call`, `schedule`, `timer`, `tally`, `usage`), `figures`, `summary`, `report`.
+//! `call`, `schedule`, `timer`, `tally`, `usage`), `figures`, `summary`, `report`, `export`.
 
 mod call;
 mod client;
 mod connection;
+mod export;
 mod failure;
 mod figures;
 mod gateway;

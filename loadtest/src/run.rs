@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 use crate::client::Plan;
+use crate::export;
 use crate::failure::Failure;
 use crate::measure;
 use crate::options::Options;
@@ -33,7 +34,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut text = report.text();
     let sound = report.problems().is_empty();
     if let Some(path) = &options.json {
-        let written = std::fs::write(path, format!("{:#}\n", report.json()));
+        let written = std::fs::write(path, format!("{:#}\n", export::json(&report)));
         written.map_err(|source| Failure::File {
             path: path.clone(),
             source,
@@ -105,8 +106,13 @@ async fn measure_all(stage: &Stage, options: &Options, report: &mut Report) -> R
             report.idle.push((subject.target, idle));
         }
     }
+    let targets = stage.subjects.len();
     for number in 1..=options.rounds {
-        for (subject, (target, rounds)) in stage.subjects.iter().zip(&mut report.results) {
+        for place in 0..targets {
+            // Each round begins with another target, so that none always has the machine that another one left.
+            let index = (number as usize - 1 + place) % targets;
+            let (target, rounds) = &mut report.results[index];
+            let subject = &stage.subjects[index];
             let round = measure::round(subject, stage.stub(), &report.plan).await?;
             let rate = round.calls as f64 / round.elapsed.as_secs_f64();
             let of = options.rounds;
