@@ -73,3 +73,17 @@ fn ratios(report: &Report) -> Map<String, Value> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_counts_become_keys_that_differ() {
+        let mut keys: Vec<String> = COUNTS.iter().map(|(name, _)| key(name)).collect();
+        assert!(keys.contains(&"due_not_sent".to_owned()), "{keys:?}");
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), COUNTS.len());
+    }
+}

@@ -283,7 +283,6 @@ mod tests {
                 .text()
                 .contains("PROBLEM proxy, round 2: 1 replies were not")
         );
-        assert_eq!(report.json()["problems"].as_array().map(Vec::len), Some(2));
     }
 
     #[test]
