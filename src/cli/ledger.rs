@@ -2,15 +2,33 @@
 //!
 //! It never opens a folder that another gateway uses: two would each admit a full limit.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
 
 use super::terminal::CliError;
 use crate::catalogue::Catalogue;
 use crate::clock::{Anchor, Clock};
+use crate::config::Config;
 use crate::counters::{COUNTERS_MAX, Counters};
-use crate::record;
-use crate::store::{DataLock, Position, Store};
+use crate::gateway::{Materials, Shared, Snapshot, Stopping};
+use crate::record::{self, Metrics};
+use crate::sessions::Sessions;
+use crate::store::{DataLock, KeptGrant, Position, Store};
+
+/// What a run brings with it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// The sessions of all stdio servers.
+    pub(super) sessions: &'a Arc<Sessions>,
+    /// The runtime that looks after child processes.
+    pub(super) operator: &'a Handle,
+    /// Where agents connect.
+    pub(super) listen: SocketAddr,
+}
 
 /// What outlives a run.
 #[derive(Debug)]
@@ -55,8 +73,37 @@ impl Ledger {
         })
     }
 
+    /// What all workers share, for a configuration and the grants in `rows`.
+    pub(super) fn shared(
+        &self,
+        config: &Config,
+        rows: &[KeptGrant],
+        around: Around<'_>,
+    ) -> Result<Arc<Shared>, CliError> {
+        let metrics = Arc::new(Metrics::new());
+        let materials = Materials {
+            rows,
+            counters: &self.counters,
+            metrics: &metrics,
+            sessions: around.sessions,
+            operator: around.operator,
+            listen: around.listen,
+            before: None,
+        };
+        let snapshot = Snapshot::new(config, materials).map_err(CliError::failed)?;
+        Ok(Arc::new(Shared {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            counters: self.counters.clone(),
+            catalogue: self.catalogue(config.servers.keys()),
+            metrics,
+            clock: self.clock.clone(),
+            store: self.store.clone(),
+            stopping: Stopping::default(),
+        }))
+    }
+
     /// What the servers listed in earlier runs.
-    pub(super) fn catalogue<'a>(&self, servers: impl Iterator<Item = &'a Box<str>>) -> Catalogue {
+    fn catalogue<'a>(&self, servers: impl Iterator<Item = &'a Box<str>>) -> Catalogue {
         let kept = |server: &'a Box<str>| {
             let kept = self.store.catalogue(server).wait().ok()??;
             let tools: Vec<Box<str>> = serde_json::from_str(&kept.tools).ok()?;

@@ -8,22 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
-use super::ledger::Ledger;
+use super::ledger::{Around, Ledger};
 use super::terminal::{CliError, start_log};
 use super::{Place, ServeArgs, grant, welcome};
 use crate::admin;
 use crate::config::{Config, ONLY_GRANT};
-use crate::gateway::{
-    Listeners, Load, Materials, Reloader, Seen, Shared, Snapshot, Start, Stopping, Workers, watch,
-};
+use crate::gateway::{Listeners, Load, Reloader, Seen, Shared, Start, Workers, watch};
 use crate::grants::Token;
-use crate::record::{self, Metrics};
+use crate::record;
 use crate::sessions::{SESSIONS_MAX, Sessions};
 use crate::store::Position;
 
@@ -122,7 +119,13 @@ fn serve(
         })?;
     let admin_address = admin.local_addr().map_err(CliError::failed)?;
     let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
-    let shared = shared(operator, &ledger, (&config, &sessions, listen))?;
+    let rows = ledger.store.grants().wait().map_err(CliError::failed)?;
+    let around = Around {
+        sessions: &sessions,
+        operator: operator.handle(),
+        listen,
+    };
+    let shared = ledger.shared(&config, &rows, around)?;
     let workers = Workers::start(&shared, listeners, &ledger.journal).map_err(CliError::failed)?;
     let is_ready = Arc::new(AtomicBool::new(true));
     operator.spawn(admin::serve(admin, sources(&shared, &is_ready)));
@@ -153,34 +156,6 @@ fn serve(
     drain(operator, &shared, (workers, drain_max));
     ledger.close()?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn shared(
-    operator: &Runtime,
-    ledger: &Ledger,
-    (config, sessions, listen): (&Config, &Arc<Sessions>, std::net::SocketAddr),
-) -> Result<Arc<Shared>, CliError> {
-    let metrics = Arc::new(Metrics::new());
-    let rows = ledger.store.grants().wait().map_err(CliError::failed)?;
-    let materials = Materials {
-        rows: &rows,
-        counters: &ledger.counters,
-        metrics: &metrics,
-        sessions,
-        operator: operator.handle(),
-        listen,
-        before: None,
-    };
-    let snapshot = Snapshot::new(config, materials).map_err(CliError::failed)?;
-    Ok(Arc::new(Shared {
-        snapshot: ArcSwap::from_pointee(snapshot),
-        counters: ledger.counters.clone(),
-        catalogue: ledger.catalogue(config.servers.keys()),
-        metrics,
-        clock: ledger.clock.clone(),
-        store: ledger.store.clone(),
-        stopping: Stopping::default(),
-    }))
 }
 
 fn sources(shared: &Arc<Shared>, is_ready: &Arc<AtomicBool>) -> Arc<admin::Sources> {

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use super::Place;
 use crate::config::{Config, ConfigError};
+use crate::record::chain;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -45,17 +46,6 @@ impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> CliError {
         CliError::unusable(error.to_string())
     }
-}
-
-/// An error and all that caused it, outermost first.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
 }
 
 /// The file that is used when no other is named.

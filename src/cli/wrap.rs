@@ -7,16 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 
 use super::WrapArgs;
-use super::ledger::Ledger;
+use super::ledger::{Around, Ledger};
 use super::terminal::{CliError, start_log};
 use crate::config::{Config, ConfigError, ONLY_GRANT, load_policy};
-use crate::gateway::{Materials, Shared, Snapshot, Stopping, Streams, Wrap};
-use crate::record::{Journal, Metrics};
+use crate::gateway::{Shared, Streams, Wrap};
+use crate::record::Journal;
 use crate::sessions::{SESSIONS_MAX, Sessions};
 use crate::store::KeptGrant;
 use crate::upstream::child::Child;
@@ -55,7 +54,12 @@ pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
         .enable_all()
         .build()
         .map_err(CliError::failed)?;
-    let shared = shared(&operator, &ledger, &config)?;
+    let around = Around {
+        sessions: &Arc::new(Sessions::new(SESSIONS_MAX)),
+        operator: operator.handle(),
+        listen: config.listen,
+    };
+    let shared = ledger.shared(&config, &[local_grant()], around)?;
     let status = pass(&operator, &ledger, (shared, &name, command))?;
     ledger.close()?;
     // A read of standard input cannot be given up; the runtime must not wait for it.
@@ -127,30 +131,6 @@ fn local_grant() -> KeptGrant {
         created_at: crate::clock::Timestamp::default(),
         revoked_at: None,
     }
-}
-
-fn shared(operator: &Runtime, ledger: &Ledger, config: &Config) -> Result<Arc<Shared>, CliError> {
-    let metrics = Arc::new(Metrics::new());
-    let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
-    let materials = Materials {
-        rows: &[local_grant()],
-        counters: &ledger.counters,
-        metrics: &metrics,
-        sessions: &sessions,
-        operator: operator.handle(),
-        listen: config.listen,
-        before: None,
-    };
-    let snapshot = Snapshot::new(config, materials).map_err(CliError::failed)?;
-    Ok(Arc::new(Shared {
-        snapshot: ArcSwap::from_pointee(snapshot),
-        counters: ledger.counters.clone(),
-        catalogue: ledger.catalogue(config.servers.keys()),
-        metrics,
-        clock: ledger.clock.clone(),
-        store: ledger.store.clone(),
-        stopping: Stopping::default(),
-    }))
 }
 
 /// A folder for this policy and this command: another start of the same finds the same counts.

@@ -2,7 +2,6 @@
 //!
 //! It never changes a message; it only keeps credentials, hop-by-hop headers and trailers from crossing.
 
-use std::error::Error;
 use std::rc::Rc;
 
 use http::header::{
@@ -21,6 +20,7 @@ use super::tools_list::{self, Asked, EventFilter, ListScan};
 use super::worker::{CallRecord, Worker};
 use crate::grants::Token;
 use crate::mcp::{Envelope, Era, Method};
+use crate::record;
 use crate::upstream::{Outgoing, ReplyBody};
 
 /// What an agent sent for the gateway, or for a server that is not behind it. `Accept-Encoding` is taken out because
@@ -106,7 +106,7 @@ pub(super) async fn pass(
             tracing::warn!(
                 request_id,
                 server = &*server.spec.name,
-                error = chain(&error),
+                error = record::chain(&error),
                 "upstream failed"
             );
             reply::upstream_failed(id.as_deref(), &error, &request_id)
@@ -194,15 +194,4 @@ pub(super) fn is_event_stream<B>(reply: &Response<B>) -> bool {
         .unwrap_or_default();
     kind.get(..17)
         .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
-}
-
-/// An error and all that caused it, for the log.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
 }

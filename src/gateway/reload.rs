@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::{Materials, Shared, Snapshot};
 use crate::config::{Config, ConfigError};
+use crate::record;
 use crate::sessions::Sessions;
 use crate::store::{Store, Version};
 use crate::upstream::Server;
@@ -158,7 +159,7 @@ impl Reloader {
     }
 
     fn refused(&self, error: &dyn std::error::Error) -> Vec<Server> {
-        let error = super::passthrough::chain(error);
+        let error = record::chain(error);
         tracing::error!(
             error,
             "an edit was refused; what was in force before goes on"

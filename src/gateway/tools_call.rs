@@ -17,7 +17,7 @@ use super::reply;
 use super::worker::{CallRecord, Worker};
 use crate::clock::Timestamp;
 use crate::policy::{Denial, Held};
-use crate::record::{OutcomeLine, Recorded};
+use crate::record::{self, OutcomeLine, Recorded};
 use crate::upstream::{ForwardError, Outgoing, ReplyBody};
 
 /// A request whose body was read.
@@ -78,7 +78,7 @@ pub(super) async fn tools_call(
             tracing::warn!(
                 request_id,
                 server = &*server.spec.name,
-                error = passthrough::chain(&error),
+                error = record::chain(&error),
                 "upstream failed"
             );
             if error.was_sent() {

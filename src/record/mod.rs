@@ -18,3 +18,14 @@ pub use replay::{ReplayError, Replayed, TAIL_MAX, compact, replay, tail};
 
 #[cfg(test)]
 mod tests;
+
+/// An error and all that caused it, outermost first, on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}
