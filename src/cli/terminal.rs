@@ -102,6 +102,9 @@ pub(super) fn start_log() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // A line that cannot be written is lost. To complain of it on the same stream would panic in whoever logs, such
+        // as the journal's writer when a disk is full that holds both.
+        .log_internal_errors(false)
         .with_target(false);
     match std::env::var("TOOLGATE_LOG_FORMAT").as_deref() {
         Ok("json") => log.json().init(),

@@ -122,26 +122,23 @@ impl Folder {
         gateway
     }
 
-    /// All lines of the journal, workers one after another.
+    /// All whole lines of the journal, of all workers, in the order of their time.
     pub(crate) fn journal(&self) -> Vec<Value> {
         let files = fs::read_dir(self.path("toolgate-data/journal")).expect("there is a journal");
-        let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
-        paths.sort();
-        let texts = paths
-            .iter()
-            .map(|path| fs::read_to_string(path).expect("the journal is text"));
-        let lines: Vec<String> = texts
-            .flat_map(|text| {
-                text.split_inclusive('\n')
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        // A line without its end is still being written.
-        let whole = lines.iter().filter(|line| line.ends_with('\n'));
-        whole
-            .map(|line| serde_json::from_str(line).expect("a line of the journal is JSON"))
-            .collect()
+        let paths = files.map(|file| file.expect("a file").path());
+        let texts = paths.map(|path| fs::read_to_string(path).expect("the journal is text"));
+        let mut lines = Vec::new();
+        for text in texts {
+            // A line without its end is still being written.
+            let whole = text
+                .split_inclusive('\n')
+                .filter(|line| line.ends_with('\n'));
+            lines.extend(
+                whole.map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON")),
+            );
+        }
+        lines.sort_by_key(|line| line["ns"].as_u64());
+        lines
     }
 
     /// Waits for a line of the journal.

@@ -169,12 +169,13 @@ impl Reply {
         json.pointer("/result/_meta/toolgate~1denial").cloned()
     }
 
-    /// `limit`, `unavailable` …; `ran` where the server answered.
+    /// `limit`, `unavailable` …; `ran` where the server answered; `error` where there is no result at all.
     pub(crate) fn kind(&self) -> String {
-        let kind = self
-            .denial()
-            .map(|denial| denial["kind"].as_str().expect("a kind").to_owned());
-        kind.unwrap_or_else(|| "ran".to_owned())
+        match self.denial() {
+            Some(denial) => denial["kind"].as_str().expect("a kind").to_owned(),
+            None if self.json().get("result").is_some() => "ran".to_owned(),
+            None => "error".to_owned(),
+        }
     }
 
     /// The code of the JSON-RPC error that every refusal bears.
