@@ -311,6 +311,21 @@ fn editing_max_applies_at_once_and_keeps_the_counts() {
 }
 
 #[test]
+fn a_wait_is_told_for_the_call_that_leaves_first_however_it_is_kept() {
+    let counters = many();
+    let (exact, sliced) = (
+        [limit(0, 1_000, Window::MINUTE)],
+        [limit(0, 1_100, Window::MINUTE)],
+    );
+    let later = START.plus(30 * SECOND);
+    assert_eq!(admitted_of(&counters, &exact, 1, START), 1);
+    assert_eq!(admitted_of(&counters, &sliced, 1_200, later), 1_099);
+    let account = account(&counters, &sliced);
+    let wait = retry_after(counters.admit(&charges(&sliced), &account, later));
+    assert_eq!(wait, 30 * SECOND);
+}
+
+#[test]
 fn a_small_counter_is_grown_to_its_max_and_no_further() {
     use super::window::{Calls, Place};
     let mut calls = Calls::default();

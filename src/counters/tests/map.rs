@@ -138,3 +138,15 @@ fn a_key_depends_on_holder_rule_and_window_and_on_nothing_else() {
         assert_eq!(CounterKey::from_hex(wrong), None, "{wrong:?}");
     }
 }
+
+#[test]
+fn a_limit_that_a_call_names_twice_is_charged_once() {
+    let counters = many();
+    let limits = [limit(0, 2, Window::MINUTE)];
+    let account = account(&counters, &limits);
+    let twice = [charges(&limits), charges(&limits)].concat();
+    for is_admitted in [true, true, false] {
+        let charged = counters.admit(&twice, &account, START);
+        assert_eq!(charged.is_ok(), is_admitted);
+    }
+}
