@@ -44,6 +44,22 @@ const SERVE_HELP: &str = r#"A configuration file, toolgate.toml:
   [grants.support]                  # `toolgate grant new support` prints a token for it
   servers = { files = "careful", github = "careful" }
 
+Further settings, with their defaults:
+
+  data = "toolgate-data"            # store and journal; beside this file
+  workers = 2                       # data-path threads; one for each core
+  hosts = []                        # `Host` values served besides loopback names and the listen address
+  origins = []                      # `Origin` values served besides the same host's
+  body_max_bytes = 4194304          # the longest request
+  body_timeout_seconds = 30         # how long it may take to arrive
+  drain_seconds = 10                # how long calls in flight may go on after SIGTERM
+  sse_keep_alive_seconds = 15       # a comment on quiet event streams
+  connections_max = 10000           # from agents, at a time
+  guard = { per_second = 1000, burst = 2000 }   # tool calls of one grant, whatever its policy says
+  # and for each server:
+  connect_timeout_seconds = 10
+  first_byte_timeout_seconds = 120
+
 A file in the mcpServers shape of MCP clients is accepted too, together with --policy.
 Edits of the file and of policies apply to the next call; SIGHUP applies them at once; SIGTERM drains and stops."#;
 
