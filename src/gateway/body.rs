@@ -11,8 +11,8 @@ use http_body::{Body as _, Frame, SizeHint};
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::call_record::CallRecord;
 use super::tools_list::EventFilter;
-use super::worker::CallRecord;
 use crate::upstream::{ForwardError, ReplyBody};
 
 /// An event that says nothing (WHATWG HTML §9.2.6, a comment).

@@ -7,6 +7,7 @@
 //! reply, `reply` words what the gateway says itself.
 
 mod body;
+mod call_record;
 mod door;
 mod judge;
 mod listener;
@@ -18,6 +19,7 @@ mod snapshot;
 mod tools_call;
 mod tools_list;
 mod worker;
+mod workers;
 mod wrap;
 
 use std::sync::Arc;
@@ -34,7 +36,7 @@ use crate::store::Store;
 pub use listener::{ListenError, Listeners};
 pub use reload::{Load, Reloader, Seen, Start, watch};
 pub use snapshot::{Materials, Snapshot};
-pub use worker::{WorkerError, Workers};
+pub use workers::{WorkerError, Workers};
 pub use wrap::{Streams, Wrap};
 
 /// What all workers of a gateway share.

@@ -13,11 +13,12 @@ use memchr::memmem;
 use uuid::Uuid;
 
 use super::body::{Body, Quiet, Stream};
+use super::call_record::CallRecord;
 use super::reply;
 use super::snapshot::{Server, UNAUTHORIZED};
 use super::tools_call::Request;
 use super::tools_list::{self, Asked, EventFilter, ListScan};
-use super::worker::{CallRecord, Worker};
+use super::worker::Worker;
 use crate::grants::Token;
 use crate::mcp::{Envelope, Era, Method};
 use crate::record;

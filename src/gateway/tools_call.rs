@@ -10,11 +10,12 @@ use bytes::Bytes;
 use http::{HeaderMap, Response};
 
 use super::body::Body;
+use super::call_record::CallRecord;
 use super::door::Entry;
 use super::judge::{JudgedCall, Verdict};
 use super::passthrough;
 use super::reply;
-use super::worker::{CallRecord, Worker};
+use super::worker::Worker;
 use crate::clock::Timestamp;
 use crate::policy::{Denial, Held};
 use crate::record::{self, OutcomeLine, Recorded};

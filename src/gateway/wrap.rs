@@ -14,11 +14,12 @@ use tokio::io::{
 };
 
 use super::Shared;
+use super::call_record::CallRecord;
 use super::judge::{Judged, JudgedCall, Sent, Verdict};
 use super::reply;
 use super::snapshot::Server;
 use super::tools_list::{Asked, ListScan, Scanned};
-use super::worker::{CallRecord, Worker};
+use super::worker::Worker;
 use crate::grants::Grant;
 use crate::record::{Journal, OutcomeLine};
 use crate::upstream::child::{Child, ChildEvent, SendError};
