@@ -3,7 +3,7 @@
 //! It never decides what a document means; that is `compile`'s.
 
 use super::condition::IfMissing;
-use super::fields::{self, Fields, Keys, Text, wrong_type};
+use super::fields::{self, Fields, Keys, Text, not_built, wrong_type};
 use super::limit_text::{self, LimitText, LimitUse};
 use super::mistake::{Mistakes, Place};
 use super::own_tests::OwnTest;
@@ -34,8 +34,9 @@ const TOOL: Keys = Keys {
         "deny_if",
         "limits",
         "rate_limit",
+        "schema",
     ],
-    not_built: &["approve_if", "schema", "shadow"],
+    not_built: &["approve_if", "shadow"],
 };
 const ALL_TOOLS: Keys = Keys {
     built: &["require", "deny_if", "limits"],
@@ -88,6 +89,8 @@ pub(super) struct Tool<'a> {
     pub(super) name: Text<'a>,
     pub(super) action: Option<(Place<'a>, Action)>,
     pub(super) reason: Option<Text<'a>>,
+    /// A JSON Schema of the author's.
+    pub(super) schema: Option<Place<'a>>,
     pub(super) rules: Rules<'a>,
 }
 
@@ -195,6 +198,9 @@ fn tool<'a>(name: &'a str, place: &Place<'a>, mistakes: &mut Mistakes) -> Option
             "add the action, or write on_deny in the entry that it is for",
         );
     }
+    let schema = fields
+        .optional("schema")
+        .and_then(|place| schema(place, mistakes));
     let rules = rules(&fields, mistakes);
     let name = Text {
         place: key,
@@ -204,8 +210,20 @@ fn tool<'a>(name: &'a str, place: &Place<'a>, mistakes: &mut Mistakes) -> Option
         name,
         action,
         reason,
+        schema,
         rules,
     })
+}
+
+/// Only schemas of the author's: the tool's own is not known here yet.
+fn schema<'a>(place: Place<'a>, mistakes: &mut Mistakes) -> Option<Place<'a>> {
+    let value = place.value;
+    if value.as_bool() == Some(true) || value.as_str() == Some("closed") {
+        not_built(&place, "the tool's own schema", mistakes);
+    } else if value.kind() != Kind::Object {
+        wrong_type(&place, "a JSON Schema", mistakes);
+    }
+    (value.kind() == Kind::Object).then_some(place)
 }
 
 fn rules<'a>(fields: &Fields<'a>, mistakes: &mut Mistakes) -> Rules<'a> {

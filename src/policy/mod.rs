@@ -25,6 +25,7 @@ mod own_tests;
 mod path;
 mod rules;
 mod rules_text;
+mod schema;
 mod sentence;
 mod text_test;
 mod tools;
@@ -105,6 +106,7 @@ impl Policy {
         let rules = || own.into_iter().chain([&self.all_tools]);
         let denial = rules()
             .find_map(|rules| rules.look_alike(scene))
+            .or_else(|| rules().find_map(|rules| rules.misfit(scene)))
             .or_else(|| rules().find_map(|rules| rules.unmet(scene)))
             .or_else(|| rules().find_map(|rules| rules.forbidden(scene)))
             .or_else(|| speaker?.overruled_by.map(Denial::Rule));

@@ -5,11 +5,13 @@
 use super::condition::{Clause, Scene};
 use super::decision::{Denial, Rule};
 use super::lookalike::Protected;
+use super::schema::Schema;
 use super::truth::{Sense, Truth};
 
 /// All that one entry asks of a call.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
+    pub(super) schema: Option<Schema>,
     pub(super) require: Vec<Entry>,
     pub(super) deny_if: Vec<Entry>,
     pub(super) approve_if: Vec<Entry>,
@@ -34,6 +36,11 @@ impl Rules {
             rule: &key.rule,
             words: (&*key.words).into(),
         })
+    }
+
+    /// Refuses arguments that do not fit the schema.
+    pub(super) fn misfit(&self, scene: Scene<'_, '_>) -> Option<Denial<'_>> {
+        self.schema.as_ref()?.refusal(scene.arguments)
     }
 
     /// The first `require` that is not shown to hold.

@@ -11,6 +11,7 @@ use super::limits::Limits;
 use super::lookalike::Protected;
 use super::mistake::{Mistakes, Place, escaped};
 use super::rules::{Entry, Rules};
+use super::schema::Schema;
 use super::words::{self, Must};
 
 /// Compiles one entry of `tools`.
@@ -30,8 +31,26 @@ pub(super) fn of_tool(tool: &Tool<'_>, limits: &mut Limits<'_>, mistakes: &mut M
         }
         Some((_, Action::Allow)) | None => {}
     }
+    rules.schema = tool
+        .schema
+        .as_ref()
+        .and_then(|place| schema(place, &ids, mistakes));
     add(&tool.rules, (&mut rules, &mut ids), limits, mistakes);
     rules
+}
+
+fn schema(place: &Place<'_>, ids: &Ids, mistakes: &mut Mistakes) -> Option<Schema> {
+    let rule = Rule {
+        id: format!("{}/schema", ids.base).into(),
+        pointer: place.pointer.as_str().into(),
+        on_deny: None,
+        words: "the arguments must fit the schema".into(),
+    };
+    serde_json::from_str(place.value.raw())
+        .map_err(|error| error.to_string())
+        .and_then(|text| Schema::compile(&text, rule))
+        .map_err(|what| mistakes.add(place, what))
+        .ok()
 }
 
 /// Compiles `all_tools`.
@@ -121,9 +140,14 @@ fn entry(
     })
 }
 
-/// The keys that the conditions of all entries name.
+/// The keys that the schema and the conditions of all entries name.
 fn protected(rules: &Rules) -> Protected {
     let mut protected = Protected::default();
+    if let Some(schema) = &rules.schema {
+        for steps in schema.paths() {
+            protected.add(steps, &schema.rule);
+        }
+    }
     let entries = [&rules.require, &rules.deny_if, &rules.approve_if];
     for entry in entries.into_iter().flatten() {
         let mut conditions = Vec::new();
@@ -132,7 +156,7 @@ fn protected(rules: &Rules) -> Protected {
             .iter()
             .for_each(|clause| clause.conditions(&mut conditions));
         for condition in conditions {
-            protected.add(condition, &entry.rule);
+            protected.add(&condition.path.steps, &entry.rule);
         }
     }
     protected

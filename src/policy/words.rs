@@ -5,8 +5,8 @@
 use super::document::{Clause, Test};
 use crate::json::{Kind, Value};
 
-/// Longer constants are cut: whoever wrote a regex of a page does not want it in each denial.
-const CONSTANT_CHARS_MAX: usize = 120;
+/// Longer texts are cut: whoever wrote a regex of a page does not want it in each denial.
+const TEXT_CHARS_MAX: usize = 200;
 
 /// As many constants of a list are told.
 const LIST_MAX: usize = 10;
@@ -116,8 +116,9 @@ fn constant(value: Value<'_>) -> String {
     shown.join(", ")
 }
 
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(CONSTANT_CHARS_MAX) {
+/// The text, or as much of it as is told.
+pub(super) fn cut(text: &str) -> String {
+    match text.char_indices().nth(TEXT_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

@@ -6,6 +6,7 @@ mod inputs;
 mod limits;
 mod operators;
 mod reference;
+mod schemas;
 mod wide;
 
 use super::*;
