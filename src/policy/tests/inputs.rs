@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::reference::{Cond, Entry, Json, Step, Tool, Whole};
+use super::model::{Cond, Entry, Json, Step};
+use super::reference::{Tool, Whole};
 
 const NUMBERS: &[&str] = &[
     "0",

@@ -4,6 +4,7 @@ mod calls;
 mod hard;
 mod inputs;
 mod limits;
+mod model;
 mod operators;
 mod reference;
 mod schemas;
