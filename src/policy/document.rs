@@ -35,16 +35,22 @@ const TOOL: Keys = Keys {
         "limits",
         "rate_limit",
         "schema",
+        "approve_if",
     ],
-    not_built: &["approve_if", "shadow"],
+    not_built: &["shadow"],
 };
 const ALL_TOOLS: Keys = Keys {
-    built: &["require", "deny_if", "limits"],
-    not_built: &["approve_if"],
+    built: &["require", "deny_if", "approve_if", "limits"],
+    not_built: &[],
 };
 const ENTRY: Keys = Keys {
     built: &["conditions", "on_deny", "if_missing"],
     not_built: &["shadow", "zone"],
+};
+/// What a person is told, and how long an answer is waited for, comes with the approvals themselves.
+const APPROVE_ENTRY: Keys = Keys {
+    built: ENTRY.built,
+    not_built: &["expires", "note", "shadow", "wait", "zone"],
 };
 const TEST: Keys = Keys {
     built: &["path", "op", "value"],
@@ -107,10 +113,11 @@ pub(super) enum Action {
 pub(super) struct Rules<'a> {
     pub(super) require: Vec<Entry<'a>>,
     pub(super) deny_if: Vec<Entry<'a>>,
+    pub(super) approve_if: Vec<Entry<'a>>,
     pub(super) limits: Vec<LimitUse<'a>>,
 }
 
-/// One entry of `require` or `deny_if`.
+/// One entry of `require`, `deny_if` or `approve_if`.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
     pub(super) place: Place<'a>,
@@ -235,12 +242,19 @@ fn rules<'a>(fields: &Fields<'a>, mistakes: &mut Mistakes) -> Rules<'a> {
     Rules {
         require: fields.list("require", mistakes, entry),
         deny_if: fields.list("deny_if", mistakes, entry),
+        approve_if: fields.list("approve_if", mistakes, |place, mistakes| {
+            entry_with(APPROVE_ENTRY, place, mistakes)
+        }),
         limits,
     }
 }
 
 fn entry<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Entry<'a>> {
-    let fields = Fields::read(place, ENTRY, mistakes)?;
+    entry_with(ENTRY, place, mistakes)
+}
+
+fn entry_with<'a>(keys: Keys, place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Entry<'a>> {
+    let fields = Fields::read(place, keys, mistakes)?;
     let on_deny = fields.text("on_deny", mistakes);
     let if_missing = fields
         .optional("if_missing")

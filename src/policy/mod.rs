@@ -109,13 +109,13 @@ impl Policy {
             .or_else(|| rules().find_map(|rules| rules.misfit(scene)))
             .or_else(|| rules().find_map(|rules| rules.unmet(scene)))
             .or_else(|| rules().find_map(|rules| rules.forbidden(scene)))
-            .or_else(|| speaker?.overruled_by.map(Denial::Rule));
+            .or_else(|| speaker?.overruled_by.map(Denial::Rule))
+            .or_else(|| rules().find_map(|rules| rules.unclear(scene)));
         if let Some(denial) = denial {
             return Decision::Deny(denial);
         }
         match rules().find_map(|rules| rules.held(scene)) {
-            Some(Ok(rule)) => Decision::Hold(Held { rule }),
-            Some(Err(denial)) => Decision::Deny(denial),
+            Some(rule) => Decision::Hold(Held { rule }),
             None => Decision::Allow(Permit::new(self.charges(rules()))),
         }
     }

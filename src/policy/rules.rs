@@ -67,16 +67,19 @@ impl Rules {
             })
     }
 
-    /// The first `approve_if` that holds, or a refusal where that cannot be judged.
-    pub(super) fn held(&self, scene: Scene<'_, '_>) -> Option<Result<&Rule, Denial<'_>>> {
+    /// Refuses where it cannot be judged whether a person must be asked.
+    pub(super) fn unclear(&self, scene: Scene<'_, '_>) -> Option<Denial<'_>> {
         let sense = Sense::Forbid;
         self.approve_if
             .iter()
-            .find_map(|entry| match entry.judge(scene, sense) {
-                Truth::True => Some(Ok(&entry.rule)),
-                Truth::Unknown => Some(Err(entry.unknown(scene, sense))),
-                Truth::False => None,
-            })
+            .find(|entry| entry.judge(scene, sense) == Truth::Unknown)
+            .map(|entry| entry.unknown(scene, sense))
+    }
+
+    /// The first `approve_if` that holds.
+    pub(super) fn held(&self, scene: Scene<'_, '_>) -> Option<&Rule> {
+        let holds = |entry: &&Entry| entry.judge(scene, Sense::Forbid) == Truth::True;
+        self.approve_if.iter().find(holds).map(|entry| &entry.rule)
     }
 
     /// A `deny_if` without conditions, which no more specific entry can lift.

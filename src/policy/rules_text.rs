@@ -79,22 +79,22 @@ fn add(
         let entry = self::entry(entry, ("deny_if", Must::Fail), ids, mistakes);
         rules.deny_if.extend(entry);
     }
+    for entry in &text.approve_if {
+        let entry = self::entry(entry, ("approve_if", Must::Fail), ids, mistakes);
+        rules.approve_if.extend(entry);
+    }
     rules.limits = limits.of(&text.limits, &ids.base, mistakes);
     rules.protected = protected(rules);
 }
 
 /// An `action`, as an entry without conditions.
 fn always(place: &Place<'_>, (section, tool): (&str, &Tool<'_>), ids: &mut Ids) -> Entry {
-    let words = match section {
-        "approve_if" => words::ASK,
-        _ => words::ALWAYS,
-    };
     Entry {
         rule: Rule {
             id: ids.next(section, "always"),
             pointer: place.pointer.as_str().into(),
             on_deny: tool.reason.as_ref().map(|reason| reason.text.into()),
-            words: words.into(),
+            words: words::always(section).into(),
         },
         clauses: Box::default(),
     }
@@ -111,23 +111,20 @@ fn entry(
         .iter()
         .filter_map(|clause| condition_text::clause(clause, entry.if_missing, mistakes))
         .collect();
-    let (name, words) = match clauses.first() {
-        // Conditions with mistakes are left out; the policy will not load, and this entry must not look unconditional.
-        None if entry
-            .place
-            .value
-            .member("conditions")?
-            .elements()
-            .next()
-            .is_some() =>
-        {
-            return None;
+    // Conditions with mistakes are left out; the policy will not load, and this entry must not look unconditional.
+    let written = entry.place.value.member("conditions")?.elements().count();
+    if clauses.len() != written {
+        return None;
+    }
+    let (name, words) = match entry.conditions.first() {
+        None => ("always".to_owned(), words::always(section).to_owned()),
+        Some(first) => {
+            let mut words = words::all_of(&entry.conditions, must);
+            if section == "approve_if" {
+                words.push_str(words::OR_ASK);
+            }
+            (condition_text::id(first), words)
         }
-        None => ("always".to_owned(), words::ALWAYS.to_owned()),
-        Some(_) => (
-            condition_text::id(entry.conditions.first()?),
-            words::all_of(&entry.conditions, must),
-        ),
     };
     Some(Entry {
         rule: Rule {

@@ -11,11 +11,16 @@ const TEXT_CHARS_MAX: usize = 200;
 /// As many constants of a list are told.
 const LIST_MAX: usize = 10;
 
-/// What is said of a rule with no conditions.
-pub(super) const ALWAYS: &str = "this tool may not be called";
+/// What is said after the conditions under which nobody need be asked.
+pub(super) const OR_ASK: &str = ", or a person must approve the call";
 
-/// What is said of a call that a person must release whatever its arguments.
-pub(super) const ASK: &str = "a person must approve each call of this tool";
+/// What is said of an entry with no conditions; a `require` without any is never broken.
+pub(super) fn always(section: &str) -> &'static str {
+    match section {
+        "approve_if" => "a person must approve each call of this tool",
+        _ => "this tool may not be called",
+    }
+}
 
 /// Whether the words say that a clause holds, or that it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -156,7 +156,11 @@ fn entry() -> impl Strategy<Value = Entry> {
 
 fn tool() -> impl Strategy<Value = Tool> {
     let entries = || prop::collection::vec(entry(), 0..2);
-    (entries(), entries()).prop_map(|(require, deny_if)| Tool { require, deny_if })
+    (entries(), entries(), entries()).prop_map(|(require, deny_if, approve_if)| Tool {
+        require,
+        deny_if,
+        approve_if,
+    })
 }
 
 pub(super) fn whole() -> impl Strategy<Value = Whole> {

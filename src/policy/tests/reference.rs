@@ -11,6 +11,7 @@ use super::*;
 pub(super) struct Tool {
     pub(super) require: Vec<Entry>,
     pub(super) deny_if: Vec<Entry>,
+    pub(super) approve_if: Vec<Entry>,
 }
 
 impl Tool {
@@ -27,41 +28,47 @@ impl Tool {
             entries.iter().map(entry).collect::<Vec<_>>().join(",")
         };
         format!(
-            r#"{{"require":[{}],"deny_if":[{}]}}"#,
+            r#"{{"require":[{}],"deny_if":[{}],"approve_if":[{}]}}"#,
             section(&self.require),
-            section(&self.deny_if)
+            section(&self.deny_if),
+            section(&self.approve_if)
         )
     }
 
     fn entries(&self, section: &str) -> &[Entry] {
         match section {
             "require" => &self.require,
-            _ => &self.deny_if,
+            "deny_if" => &self.deny_if,
+            _ => &self.approve_if,
         }
     }
 }
 
-/// The kind of refusal and the pointer of the entry, for all entries of one section.
-fn refusal(
+/// What each entry of one section that lets the call not simply pass makes of it, and its pointer.
+fn objections(
     section: &str,
     (tool, base): (&Tool, &str),
     args: &Json,
-) -> Option<(&'static str, String)> {
+) -> Vec<(&'static str, String)> {
     let require = section == "require";
-    tool.entries(section)
-        .iter()
-        .enumerate()
-        .find_map(|(at, entry)| {
-            let judged = entry.conds.iter();
-            let truths: Vec<_> = judged
-                .map(|cond| judge(cond, entry, args, require))
-                .collect();
-            match all_hold(&truths) {
-                None => Some(("argument", format!("{base}/{section}/{at}"))),
-                Some(holds) if holds == require => None,
-                Some(_) => Some(("rule", format!("{base}/{section}/{at}"))),
-            }
-        })
+    let kind = if section == "approve_if" {
+        "hold"
+    } else {
+        "rule"
+    };
+    let entries = tool.entries(section).iter().enumerate();
+    let objection = |(at, entry): (usize, &Entry)| {
+        let conds = entry.conds.iter();
+        let truths: Vec<_> = conds
+            .map(|cond| judge(cond, entry, args, require))
+            .collect();
+        match all_hold(&truths) {
+            None => Some(("argument", format!("{base}/{section}/{at}"))),
+            Some(holds) if holds == require => None,
+            Some(_) => Some((kind, format!("{base}/{section}/{at}"))),
+        }
+    };
+    entries.filter_map(objection).collect()
 }
 
 #[derive(Debug, Clone)]
@@ -117,12 +124,18 @@ impl Whole {
             speaking.push((tool, format!("/tools/{pattern}")));
         }
         speaking.push((&self.all_tools, "/all_tools".to_owned()));
-        let by_section = |section| {
-            let mut speaking = speaking.iter();
-            speaking.find_map(|(tool, base)| refusal(section, (tool, base), args))
+        let by_section = |section| -> Vec<_> {
+            let speaking = speaking.iter();
+            speaking
+                .flat_map(|(tool, base)| objections(section, (tool, base), args))
+                .collect()
         };
-        by_section("require")
-            .or_else(|| by_section("deny_if"))
+        let first = |objections: Vec<_>| objections.into_iter().next();
+        let mut asking = by_section("approve_if");
+        // Where it is not known whether to ask, nobody is asked.
+        asking.sort_by_key(|(kind, _)| *kind == "hold");
+        first(by_section("require"))
+            .or_else(|| first(by_section("deny_if")))
             .or_else(|| {
                 matching.iter().find_map(|(pattern, tool)| {
                     let mut entries = tool.deny_if.iter();
@@ -130,6 +143,7 @@ impl Whole {
                     Some(("rule", format!("/tools/{pattern}/deny_if/{at}")))
                 })
             })
+            .or_else(|| first(asking))
     }
 }
 
@@ -145,7 +159,8 @@ fn agree(whole: &Whole, name: &str, args: &Json) -> Result<(), TestCaseError> {
                 denial.kind(),
                 denial.pointer().unwrap_or_default().to_owned(),
             )),
-            _ => None,
+            Decision::Hold(held) => Some(("hold", held.rule.pointer.to_string())),
+            Decision::Allow(_) => None,
         },
     );
     prop_assert_eq!(
@@ -172,10 +187,14 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn one_rule_is_judged_as_the_reference_judges_it(cond in cond(), is_require in any::<bool>(), deny_if_missing in any::<bool>(), args in members(json())) {
+    fn one_rule_is_judged_as_the_reference_judges_it(cond in cond(), section in 0..3, deny_if_missing in any::<bool>(), args in members(json())) {
         let entries = vec![Entry { conds: vec![cond], deny_if_missing }];
-        let (require, deny_if) = if is_require { (entries, vec![]) } else { (vec![], entries) };
-        let whole = Whole { allows: false, hide: vec![], all_tools: Tool::default(), tools: vec![("t", Tool { require, deny_if })] };
+        let tool = match section {
+            0 => Tool { require: entries, ..Tool::default() },
+            1 => Tool { deny_if: entries, ..Tool::default() },
+            _ => Tool { approve_if: entries, ..Tool::default() },
+        };
+        let whole = Whole { allows: false, hide: vec![], all_tools: Tool::default(), tools: vec![("t", tool)] };
         agree(&whole, "t", &args)?;
     }
 

@@ -248,3 +248,43 @@ fn a_policy_whose_own_tests_fail_does_not_load() {
         assert_eq!(mistakes[0].pointer, "/tests/0", "{test}");
     }
 }
+
+#[test]
+fn a_person_is_asked_where_an_approve_if_holds_and_nobody_where_that_is_unclear() {
+    let policy = compiled(
+        r#"{"version":"1","default":"allow",
+        "all_tools":{"approve_if":[{"conditions":[{"path":"args.all","op":"eq","value":true}],"on_deny":"Ask."}]},
+        "tools":{"t":{"approve_if":[{"conditions":[{"path":"args.a","op":"gt","value":500}]},
+                                    {"conditions":[{"path":"args.b","op":"gt","value":5}]}],
+                      "deny_if":[{"conditions":[{"path":"args.a","op":"gt","value":1000}]}]}}}"#,
+    );
+    for (tool, arguments, expected) in [
+        ("t", r#"{"a":500,"b":5}"#, "allow"),
+        (
+            "t",
+            r#"{"a":501}"#,
+            "hold /tools/t/approve_if/args.a-gt t: args.a must be at most 500, or a person must approve the call. The call was not run.",
+        ),
+        (
+            "t",
+            r#"{"a":501,"b":"x"}"#,
+            "argument /tools/t/approve_if/args.b-gt t: args.b must be a number.",
+        ),
+        ("t", r#"{"a":1001}"#, "rule /tools/t/deny_if/args.a-gt "),
+        ("t", r#"{"b":6}"#, "hold /tools/t/approve_if/args.b-gt "),
+        (
+            "t",
+            r#"{"B":501}"#,
+            "argument /tools/t/approve_if/args.b-gt ",
+        ),
+        (
+            "other",
+            r#"{"all":true}"#,
+            "hold /all_tools/approve_if/args.all-eq other: Ask. args.all must not be true, or",
+        ),
+        ("other", r#"{"a":501}"#, "allow"),
+    ] {
+        let told = told(&policy, tool, arguments);
+        assert!(told.starts_with(expected), "{tool} {arguments}: {told}");
+    }
+}
