@@ -109,14 +109,14 @@ impl Policy {
             .or_else(|| rules().find_map(|rules| rules.misfit(scene)))
             .or_else(|| rules().find_map(|rules| rules.unmet(scene)))
             .or_else(|| rules().find_map(|rules| rules.forbidden(scene)))
-            .or_else(|| speaker?.overruled_by.map(Denial::Rule))
-            .or_else(|| rules().find_map(|rules| rules.unclear(scene)));
+            .or_else(|| speaker?.overruled_by.map(Denial::Rule));
         if let Some(denial) = denial {
             return Decision::Deny(denial);
         }
-        match rules().find_map(|rules| rules.held(scene)) {
-            Some(rule) => Decision::Hold(Held { rule }),
-            None => Decision::Allow(Permit::new(self.charges(rules()))),
+        match rules::asking(rules(), scene) {
+            Err(denial) => Decision::Deny(denial),
+            Ok(Some(rule)) => Decision::Hold(Held { rule }),
+            Ok(None) => Decision::Allow(Permit::new(self.charges(rules()))),
         }
     }
 

@@ -67,26 +67,28 @@ impl Rules {
             })
     }
 
-    /// Refuses where it cannot be judged whether a person must be asked.
-    pub(super) fn unclear(&self, scene: Scene<'_, '_>) -> Option<Denial<'_>> {
-        let sense = Sense::Forbid;
-        self.approve_if
-            .iter()
-            .find(|entry| entry.judge(scene, sense) == Truth::Unknown)
-            .map(|entry| entry.unknown(scene, sense))
-    }
-
-    /// The first `approve_if` that holds.
-    pub(super) fn held(&self, scene: Scene<'_, '_>) -> Option<&Rule> {
-        let holds = |entry: &&Entry| entry.judge(scene, Sense::Forbid) == Truth::True;
-        self.approve_if.iter().find(holds).map(|entry| &entry.rule)
-    }
-
     /// A `deny_if` without conditions, which no more specific entry can lift.
     pub(super) fn unconditional_denial(&self) -> Option<&Rule> {
         let entry = self.deny_if.iter().find(|entry| entry.clauses.is_empty())?;
         Some(&entry.rule)
     }
+}
+
+/// The first `approve_if` that holds; a refusal where one cannot be judged. Each is judged once: a second look could
+/// run out of work where the first did not.
+pub(super) fn asking<'r>(
+    rules: impl Iterator<Item = &'r Rules>,
+    scene: Scene<'_, '_>,
+) -> Result<Option<&'r Rule>, Denial<'r>> {
+    let mut first = None;
+    for entry in rules.flat_map(|rules| &rules.approve_if) {
+        match entry.judge(scene, Sense::Forbid) {
+            Truth::True => first = first.or(Some(&entry.rule)),
+            Truth::Unknown => return Err(entry.unknown(scene, Sense::Forbid)),
+            Truth::False => {}
+        }
+    }
+    Ok(first)
 }
 
 impl Entry {

@@ -5,6 +5,7 @@ mod hard;
 mod inputs;
 mod limits;
 mod model;
+mod numbers;
 mod operators;
 mod reference;
 mod schemas;
