@@ -106,6 +106,13 @@ fn a_full_limit_says_how_many_how_long_and_when() {
         ),
         "start_dicom_import_job: Slow down. At most 1 call in any 90 s for this grant. The call was not run; the next one is possible in 1 s, not earlier."
     );
+    assert_eq!(
+        sentence(
+            r#"{"counter":"c","window":"minute","max":60,"burst":10,"on_deny":""}"#,
+            1_000
+        ),
+        "start_dicom_import_job: at most 60 calls per minute for this grant, 10 of them back to back. The call was not run; the next one is possible in 1 s, not earlier."
+    );
 }
 
 #[test]
