@@ -1,2 +1,7 @@
-//! Starts toolgate.
-fn main() {}
+//! The `toolgate` program: reads the command line and runs one command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    toolgate::cli::run()
+}

@@ -1,0 +1,120 @@
+//! The data folder, opened: lock, store, clock, counters as the journal tells.
+//!
+//! It never opens a folder that another gateway uses: two would each admit a full limit.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+
+use super::terminal::CliError;
+use crate::catalogue::Catalogue;
+use crate::clock::{Anchor, Clock};
+use crate::config::Config;
+use crate::counters::{COUNTERS_MAX, Counters};
+use crate::gateway::{Materials, Shared, Snapshot, Stopping};
+use crate::record::{self, Metrics};
+use crate::sessions::Sessions;
+use crate::store::{DataLock, KeptGrant, Position, Store};
+
+/// What a run brings with it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// The sessions of all stdio servers.
+    pub(super) sessions: &'a Arc<Sessions>,
+    /// The runtime that looks after child processes.
+    pub(super) operator: &'a Handle,
+    /// Where agents connect.
+    pub(super) listen: SocketAddr,
+}
+
+/// What outlives a run.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) counters: Arc<Counters>,
+    pub(super) journal: PathBuf,
+    /// Up to where the last snapshot of the counters tells.
+    pub(super) kept: Vec<Position>,
+    _lock: DataLock,
+}
+
+impl Ledger {
+    /// Opens the folder, makes it if it is not there, and restores every window from the last snapshot and the journal.
+    pub(super) fn open(dir: &Path) -> Result<Ledger, CliError> {
+        let lock = DataLock::take(dir).map_err(CliError::failed)?;
+        let store = Store::open(dir).map_err(CliError::failed)?;
+        let journal = dir.join("journal");
+        let replayed = record::replay(&store, &journal).map_err(CliError::failed)?;
+        if replayed.garbled_lines > 0 {
+            tracing::error!(
+                lines = replayed.garbled_lines,
+                "the journal has lines that cannot be read; was it tampered with?"
+            );
+        }
+        let kept = store.anchor().wait().map_err(CliError::failed)?;
+        let anchor = Anchor::place(kept, replayed.history.newest());
+        store
+            .save_anchor(anchor.clone())
+            .wait()
+            .map_err(CliError::failed)?;
+        let counters = Counters::restored(&replayed.history, COUNTERS_MAX);
+        let kept = record::compact(&store, &journal, &[]).map_err(CliError::failed)?;
+        Ok(Ledger {
+            store,
+            clock: Clock::machine(&anchor),
+            counters: Arc::new(counters),
+            journal,
+            kept,
+            _lock: lock,
+        })
+    }
+
+    /// What all workers share, for a configuration and the grants in `rows`.
+    pub(super) fn shared(
+        &self,
+        config: &Config,
+        rows: &[KeptGrant],
+        around: Around<'_>,
+    ) -> Result<Arc<Shared>, CliError> {
+        let metrics = Arc::new(Metrics::new());
+        let materials = Materials {
+            rows,
+            counters: &self.counters,
+            metrics: &metrics,
+            sessions: around.sessions,
+            operator: around.operator,
+            listen: around.listen,
+            before: None,
+        };
+        let snapshot = Snapshot::new(config, materials).map_err(CliError::failed)?;
+        Ok(Arc::new(Shared {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            counters: self.counters.clone(),
+            catalogue: self.catalogue(config.servers.keys()),
+            metrics,
+            clock: self.clock.clone(),
+            store: self.store.clone(),
+            stopping: Stopping::default(),
+        }))
+    }
+
+    /// What the servers listed in earlier runs.
+    fn catalogue<'a>(&self, servers: impl Iterator<Item = &'a Box<str>>) -> Catalogue {
+        let kept = |server: &'a Box<str>| {
+            let kept = self.store.catalogue(server).wait().ok()??;
+            let tools: Vec<Box<str>> = serde_json::from_str(&kept.tools).ok()?;
+            Some((server.clone(), tools))
+        };
+        Catalogue::restored(servers.filter_map(kept))
+    }
+
+    /// Keeps the counters at a clean end, so that the next start has no journal to read.
+    pub(super) fn close(self) -> Result<(), CliError> {
+        record::compact(&self.store, &self.journal, &[]).map_err(CliError::failed)?;
+        Ok(())
+    }
+}

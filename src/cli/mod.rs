@@ -1,0 +1,176 @@
+//! The command line: one file for each subcommand.
+//!
+//! Commands print results to standard output and everything else to standard error, so that scripts can use both.
+#![allow(clippy::print_stdout)] // the one room that speaks to the terminal
+
+mod check;
+mod demo_server;
+mod grant;
+mod ledger;
+mod serve;
+mod terminal;
+mod welcome;
+mod wrap;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+pub use terminal::CliError;
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done; for `check`: every policy is valid
+  1  the command ran and failed; for `check`: a policy has mistakes
+  2  the command line, the configuration or a file it names cannot be used";
+
+const SERVE_HELP: &str = r#"A configuration file, toolgate.toml:
+
+  listen = "127.0.0.1:7080"         # agents connect here
+  admin  = "127.0.0.1:7081"         # /metrics, /healthz, /readyz
+
+  [servers.files]                   # a stdio server, started by toolgate
+  command = "npx"
+  args = ["-y", "@modelcontextprotocol/server-filesystem", "/srv/files"]
+
+  [servers.github]                  # a streamable HTTP server
+  url = "https://mcp.example.com/mcp"
+  headers = { Authorization = "Bearer ${GITHUB_TOKEN}" }   # from the environment
+
+  [policies]
+  careful = "policies/careful.json" # paths start at this file's folder
+
+  [grants.support]                  # `toolgate grant new support` prints a token for it
+  servers = { files = "careful", github = "careful" }
+
+A file in the mcpServers shape of MCP clients is accepted too, together with --policy.
+Edits of the file and of policies apply to the next call; SIGHUP applies them at once; SIGTERM drains and stops."#;
+
+/// An MCP gateway: every tool call an agent makes passes a policy, is counted and is recorded.
+#[derive(Debug, Parser)]
+#[command(name = "toolgate", version, after_help = EXIT_CODES, max_term_width = 120)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    #[command(after_help = SERVE_HELP)]
+    Serve(ServeArgs),
+    /// Run one stdio server behind a policy, in place of the server's own command in a client's configuration
+    Wrap(WrapArgs),
+    /// Check policies and say every mistake at once
+    Check(CheckArgs),
+    /// Make, list and revoke grants
+    #[command(subcommand)]
+    Grant(GrantCommand),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    #[command(hide = true)]
+    DemoServer,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Where agents connect; overrides the file
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Where operators connect; overrides the file
+    #[arg(long, value_name = "ADDR:PORT")]
+    admin: Option<SocketAddr>,
+}
+
+/// Which configuration and which data folder; the same for `serve` and `grant`.
+#[derive(Debug, Args)]
+struct Place {
+    /// The configuration file [default: ./toolgate.toml]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "demo")]
+    config: Option<PathBuf>,
+    /// Use embedded defaults: a sample server behind a policy of ten imports a minute
+    #[arg(long)]
+    demo: bool,
+    /// The policy for all servers of a file in the mcpServers shape
+    #[arg(long, value_name = "FILE", requires = "config")]
+    policy: Option<PathBuf>,
+    /// The folder of the store and the journal [default: toolgate-data beside the configuration]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct WrapArgs {
+    /// The policy that every call must pass
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// The folder of the store and the journal [default: a folder for this policy and command under the user's state folder]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The server's name in the journal
+    #[arg(long, default_value = "wrapped")]
+    name: String,
+    /// The server's command
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// Policies to check
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum GrantCommand {
+    /// Make a grant and print its token, once
+    New {
+        /// The entry of [grants] in the configuration that it is made for
+        #[arg(default_value = crate::config::ONLY_GRANT)]
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List all grants
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Revoke a grant; a running gateway refuses its token within a second
+    Revoke {
+        /// The grant's id, as `grant list` shows it
+        id: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Runs one command.
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Wrap(args) => wrap::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Grant(command) => grant::run(command),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "toolgate",
+                &mut std::io::stdout(),
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::DemoServer => demo_server::run()
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(CliError::failed),
+    };
+    done.unwrap_or_else(|error| error.report())
+}

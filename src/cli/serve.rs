@@ -1,0 +1,242 @@
+//! `toolgate serve`: puts the rooms together, tells where they are, and ends them in order.
+//!
+//! It never serves before the counters are restored, and never ends before the journal is written.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
+
+use super::ledger::{Around, Ledger};
+use super::terminal::{CliError, start_log};
+use super::{Place, ServeArgs, grant, welcome};
+use crate::admin;
+use crate::config::{Config, ONLY_GRANT};
+use crate::gateway::{Listeners, Load, Reloader, Seen, Shared, Start, Workers, watch};
+use crate::grants::Token;
+use crate::record;
+use crate::sessions::{SESSIONS_MAX, Sessions};
+use crate::store::Position;
+
+/// How often samples are moved into buckets, idle counters are let go and the journal's tail is looked at.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+pub(super) fn run(args: ServeArgs) -> Result<ExitCode, CliError> {
+    start_log();
+    let load = loader(args)?;
+    let config = load()?;
+    let operator = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("operator")
+        .enable_all()
+        .build()
+        .map_err(CliError::failed)?;
+    let ledger = Ledger::open(&config.data)?;
+    // Read once more now that its files have been looked at: an edit after this look is noticed.
+    let seen = Seen::now(&config.files, &ledger.store);
+    let config = load()?;
+    let is_demo = config.files.is_empty();
+    let token = if is_demo { demo_token(&ledger)? } else { None };
+    serve(&operator, ledger, (config, seen, load), |running| {
+        welcome::print(running, is_demo.then_some(token))
+    })
+}
+
+/// Reads the configuration as the command line says, now and at each reload.
+fn loader(args: ServeArgs) -> Result<Load, CliError> {
+    let ServeArgs {
+        place,
+        listen,
+        admin,
+    } = args;
+    // The first reading tells in the command line's words; later ones are the reloader's.
+    place.config()?;
+    Ok(Box::new(move || {
+        let mut config = reading(&place)?;
+        config.listen = listen.unwrap_or(config.listen);
+        config.admin = admin.unwrap_or(config.admin);
+        Ok(config)
+    }))
+}
+
+fn reading(place: &Place) -> Result<Config, crate::config::ConfigError> {
+    let mut config = match (&place.config, place.demo) {
+        (Some(path), _) => Config::load(path, place.policy.as_deref())?,
+        (None, true) => Config::demo(std::env::current_exe().unwrap_or_else(|_| "toolgate".into())),
+        (None, false) => Config::load(Path::new(super::terminal::CONFIG_DEFAULT), None)?,
+    };
+    if let Some(data) = &place.data {
+        config.data = data.clone();
+    }
+    Ok(config)
+}
+
+/// A token for the demo's grant, if its folder has none in force.
+fn demo_token(ledger: &Ledger) -> Result<Option<Token>, CliError> {
+    let grants = ledger.store.grants().wait().map_err(CliError::failed)?;
+    if grants
+        .iter()
+        .any(|grant| &*grant.name == ONLY_GRANT && grant.revoked_at.is_none())
+    {
+        return Ok(None);
+    }
+    grant::mint(&ledger.store, ONLY_GRANT).map(|(_, token)| Some(token))
+}
+
+/// What a running gateway tells of itself.
+pub(super) struct Running<'a> {
+    pub(super) config: &'a Config,
+    pub(super) listen: std::net::SocketAddr,
+    pub(super) admin: std::net::SocketAddr,
+    pub(super) shared: &'a Shared,
+}
+
+fn serve(
+    operator: &Runtime,
+    ledger: Ledger,
+    (config, seen, load): (Config, Seen, Load),
+    tell: impl FnOnce(&Running<'_>),
+) -> Result<ExitCode, CliError> {
+    let told = operator
+        .block_on(async { Told::listen() })
+        .map_err(CliError::failed)?;
+    let listeners =
+        Listeners::bind(config.listen, config.settings.workers).map_err(CliError::failed)?;
+    let listen = listeners.address();
+    let admin = operator
+        .block_on(TcpListener::bind(config.admin))
+        .map_err(|error| {
+            CliError::unusable(format!(
+                "cannot listen on {} for operators; choose another address with --admin: {error}",
+                config.admin
+            ))
+        })?;
+    let admin_address = admin.local_addr().map_err(CliError::failed)?;
+    let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
+    let rows = ledger.store.grants().wait().map_err(CliError::failed)?;
+    let around = Around {
+        sessions: &sessions,
+        operator: operator.handle(),
+        listen,
+    };
+    let shared = ledger.shared(&config, &rows, around)?;
+    let workers = Workers::start(&shared, listeners, &ledger.journal).map_err(CliError::failed)?;
+    let is_ready = Arc::new(AtomicBool::new(true));
+    operator.spawn(admin::serve(admin, sources(&shared, &is_ready)));
+    operator.spawn(upkeep(
+        shared.clone(),
+        ledger.journal.clone(),
+        (workers.progress(), ledger.kept.clone()),
+    ));
+    tell(&Running {
+        config: &config,
+        listen,
+        admin: admin_address,
+        shared: &shared,
+    });
+    let drain_max = config.settings.drain_max;
+    let start = Start {
+        sessions,
+        operator: operator.handle().clone(),
+        listen,
+        config,
+        seen,
+        load,
+    };
+    let hangup = Arc::new(Notify::new());
+    operator.spawn(watch(Reloader::new(shared.clone(), start), hangup.clone()));
+    operator.block_on(told.to_end(&hangup));
+    is_ready.store(false, Ordering::Release);
+    drain(operator, &shared, (workers, drain_max));
+    ledger.close()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn sources(shared: &Arc<Shared>, is_ready: &Arc<AtomicBool>) -> Arc<admin::Sources> {
+    let (grants, is_ready) = (shared.clone(), is_ready.clone());
+    Arc::new(admin::Sources {
+        metrics: shared.metrics.clone(),
+        counters: shared.counters.clone(),
+        grants: Box::new(move || grants.snapshot.load().grants.len()),
+        is_ready: Box::new(move || is_ready.load(Ordering::Acquire)),
+    })
+}
+
+/// Housekeeping beside the data path.
+async fn upkeep(
+    shared: Arc<Shared>,
+    journal: std::path::PathBuf,
+    (progress, mut kept): (Vec<record::Progress>, Vec<Position>),
+) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        shared.metrics.run_upkeep();
+        shared.counters.sweep(shared.clock.now());
+        let written: Vec<_> = progress.iter().map(record::Progress::written).collect();
+        if record::tail(&kept, &written) < record::TAIL_MAX {
+            continue;
+        }
+        let (store, dir) = (shared.store.clone(), journal.clone());
+        match tokio::task::spawn_blocking(move || record::compact(&store, &dir, &written)).await {
+            Ok(Ok(positions)) => kept = positions,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the counters could not be kept; a restart reads more journal")
+            }
+            Err(error) => tracing::error!(%error, "keeping the counters failed"),
+        }
+    }
+}
+
+/// The signals that the gateway listens to, from before it says that it is there.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+    hangups: Signal,
+}
+
+impl Told {
+    fn listen() -> std::io::Result<Told> {
+        Ok(Told {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangups: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns on SIGTERM or SIGINT; SIGHUP reloads.
+    async fn to_end(mut self, hangup: &Notify) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangups.recv() => hangup.notify_one(),
+            }
+        }
+    }
+}
+
+/// Lets calls in flight end within the bound, then ends everything: workers, then child processes.
+fn drain(operator: &Runtime, shared: &Shared, (workers, max): (Workers, Duration)) {
+    tracing::info!(?max, "draining");
+    shared.stopping.draining.cancel();
+    let ending = shared.stopping.ending.clone();
+    let bound = operator.spawn(async move {
+        tokio::time::sleep(max).await;
+        ending.cancel();
+    });
+    workers.join();
+    bound.abort();
+    let servers = shared.snapshot.load_full().upstreams();
+    operator.block_on(async {
+        for server in servers {
+            server.stop().await;
+        }
+    });
+    tracing::info!("stopped");
+}

@@ -1,0 +1,113 @@
+//! What commands share: finding the configuration, the log, and how an error is told.
+//!
+//! It never prints a backtrace or a bare error code: an error says what, where and what to do.
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::Place;
+use crate::config::{Config, ConfigError};
+use crate::record::chain;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub struct CliError {
+    what: String,
+    code: u8,
+}
+
+impl CliError {
+    /// The command ran and failed: exit code 1. The error's sources are told with it.
+    pub(super) fn failed(error: impl Error) -> CliError {
+        CliError {
+            what: chain(&error),
+            code: 1,
+        }
+    }
+
+    /// The command could not begin: exit code 2.
+    pub(super) fn unusable(what: impl Into<String>) -> CliError {
+        CliError {
+            what: what.into(),
+            code: 2,
+        }
+    }
+
+    /// Prints the error and gives the exit code.
+    pub(super) fn report(&self) -> ExitCode {
+        eprintln!("error: {}", self.what);
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> CliError {
+        CliError::unusable(error.to_string())
+    }
+}
+
+/// The file that is used when no other is named.
+pub(super) const CONFIG_DEFAULT: &str = "toolgate.toml";
+
+impl Place {
+    /// The configuration that the flags name: a file, `./toolgate.toml`, or the embedded defaults.
+    pub(super) fn config(&self) -> Result<Config, CliError> {
+        let mut config = match (&self.config, self.demo) {
+            (Some(path), _) => Config::load(path, self.policy.as_deref())?,
+            (None, true) => Config::demo(this_program()?),
+            (None, false) if Path::new(CONFIG_DEFAULT).exists() => {
+                Config::load(Path::new(CONFIG_DEFAULT), None)?
+            }
+            (None, false) => {
+                let what = "there is no ./toolgate.toml, and no --config was given\n    \
+                            try `--demo` for embedded defaults, or see `toolgate serve --help` for an example of the file";
+                return Err(CliError::unusable(what));
+            }
+        };
+        if let Some(data) = &self.data {
+            config.data = data.clone();
+        }
+        Ok(config)
+    }
+
+    /// The same for `grant`, which also works in a folder where the demo has run.
+    pub(super) fn config_or_demo(&self) -> Result<Config, CliError> {
+        let nothing_named =
+            self.config.is_none() && !self.demo && !Path::new(CONFIG_DEFAULT).exists();
+        let data = self
+            .data
+            .as_deref()
+            .unwrap_or(Path::new(crate::config::DATA_DEFAULT));
+        if nothing_named && data.exists() {
+            let mut config = Config::demo(this_program()?);
+            config.data = data.to_owned();
+            return Ok(config);
+        }
+        self.config()
+    }
+}
+
+fn this_program() -> Result<std::path::PathBuf, CliError> {
+    std::env::current_exe().map_err(CliError::failed)
+}
+
+/// Log lines go to standard error; `TOOLGATE_LOG` sets what is logged (`info` unless it says otherwise), and
+/// `TOOLGATE_LOG_FORMAT=json` how.
+pub(super) fn start_log() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("TOOLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // A line that cannot be written is lost. To complain of it on the same stream would panic in whoever logs, such
+        // as the journal's writer when a disk is full that holds both.
+        .log_internal_errors(false)
+        .with_target(false);
+    match std::env::var("TOOLGATE_LOG_FORMAT").as_deref() {
+        Ok("json") => log.json().init(),
+        _ => log.init(),
+    }
+}

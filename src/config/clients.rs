@@ -1,0 +1,112 @@
+//! A file in the `mcpServers` shape that MCP clients use, accepted as it is.
+//!
+//! Keys of the clients' own (`disabled`, `autoApprove`, …) are not errors here: the file is not ours. `disabled` servers
+//! are left out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::{
+    ADMIN_DEFAULT, Config, ConfigError, ConfigMistake, DATA_DEFAULT, LISTEN_DEFAULT, ONLY_GRANT,
+    Settings, bad_server_name, http_transport, load_policy, server_spec,
+};
+use crate::json::Position;
+use crate::upstream::{ChildCommand, ServerSpec, Transport};
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(rename = "mcpServers", alias = "servers")]
+    servers: BTreeMap<String, Server>,
+}
+
+#[derive(Deserialize)]
+struct Server {
+    #[serde(alias = "serverUrl")]
+    url: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    command: Option<String>,
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    cwd: Option<std::path::PathBuf>,
+    #[serde(default)]
+    disabled: bool,
+}
+
+pub(super) fn read(path: &Path, text: &str, policy: Option<&Path>) -> Result<Config, ConfigError> {
+    let file: File = serde_json::from_str(text).map_err(|error| {
+        let position = Position { line: error.line(), column: error.column() };
+        let mistake = ConfigMistake::about(path, error.to_string()).at(position);
+        ConfigError::one(mistake.remedy("the file must look like {\"mcpServers\": {\"NAME\": {\"command\": …} or {\"url\": …}}}"))
+    })?;
+    let Some(policy_path) = policy else {
+        let mistake = ConfigMistake::about(path, "this file names servers but no policy");
+        return Err(ConfigError::one(mistake.remedy(
+            "add --policy FILE: it then holds for every server of the file",
+        )));
+    };
+    let mut mistakes = Vec::new();
+    let mut servers: BTreeMap<Box<str>, Arc<ServerSpec>> = BTreeMap::new();
+    for (name, server) in file
+        .servers
+        .into_iter()
+        .filter(|(_, server)| !server.disabled)
+    {
+        match spec(&name, server) {
+            Ok(spec) => drop(servers.insert(name.into(), Arc::new(spec))),
+            Err(why) => mistakes.push(ConfigMistake::about(
+                path,
+                format!("server {name:?}: {why}"),
+            )),
+        }
+    }
+    if servers.is_empty() && mistakes.is_empty() {
+        mistakes.push(
+            ConfigMistake::about(path, "no server is named").remedy("add one under \"mcpServers\""),
+        );
+    }
+    let policy = load_policy(policy_path)
+        .map_err(|more| mistakes.extend(more))
+        .ok();
+    let (Some(policy), true) = (policy, mistakes.is_empty()) else {
+        return Err(ConfigError { mistakes });
+    };
+    let covered = servers
+        .keys()
+        .map(|name| (name.clone(), policy.clone()))
+        .collect();
+    Ok(Config {
+        listen: LISTEN_DEFAULT,
+        admin: ADMIN_DEFAULT,
+        data: path.parent().unwrap_or(Path::new(".")).join(DATA_DEFAULT),
+        settings: Settings::default(),
+        servers,
+        grants: [(ONLY_GRANT.into(), covered)].into(),
+        files: vec![path.to_owned(), policy_path.to_owned()],
+    })
+}
+
+fn spec(name: &str, server: Server) -> Result<ServerSpec, String> {
+    if let Some(why) = bad_server_name(name) {
+        return Err(why.into());
+    }
+    let transport = match (server.url, server.command) {
+        (Some(url), None) => http_transport(&url, server.headers)?,
+        (None, Some(command)) => {
+            let env = server.env.into_iter().collect();
+            Transport::Stdio(ChildCommand {
+                command,
+                args: server.args,
+                env,
+                cwd: server.cwd,
+            })
+        }
+        _ => return Err("give it either `command` or `url`".into()),
+    };
+    Ok(server_spec(name, transport))
+}

@@ -1,0 +1,253 @@
+//! The TOML file: what may stand in it, and what each line means.
+//!
+//! It never ignores a key it does not know, and never uses a relative path from anywhere but the file's own folder.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::servers::Server;
+use super::{
+    ADMIN_DEFAULT, Config, ConfigError, ConfigMistake, DATA_DEFAULT, LISTEN_DEFAULT, Settings,
+    load_policy,
+};
+use crate::counters::GuardSettings;
+use crate::json::Position;
+use crate::policy::Policy;
+use crate::upstream::ServerSpec;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+    data: Option<PathBuf>,
+    workers: Option<NonZeroUsize>,
+    #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
+    origins: Vec<String>,
+    body_max_bytes: Option<NonZeroUsize>,
+    body_timeout_seconds: Option<NonZeroU64>,
+    drain_seconds: Option<u64>,
+    sse_keep_alive_seconds: Option<NonZeroU64>,
+    connections_max: Option<NonZeroUsize>,
+    guard: Option<Guard>,
+    #[serde(default)]
+    servers: BTreeMap<Spanned<String>, Spanned<Server>>,
+    #[serde(default)]
+    policies: BTreeMap<String, Spanned<PathBuf>>,
+    #[serde(default)]
+    grants: BTreeMap<Spanned<String>, Grant>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Guard {
+    per_second: NonZeroU32,
+    burst: NonZeroU32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Grant {
+    servers: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+pub(super) fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let mut reading = Reading {
+        path,
+        text,
+        mistakes: Vec::new(),
+    };
+    let file: File = match toml::from_str(text) {
+        Ok(file) => file,
+        Err(error) => {
+            reading.say(
+                error.span().map_or(0, |span| span.start),
+                error.message().to_owned(),
+                remedy_for(&error),
+            );
+            return Err(ConfigError {
+                mistakes: reading.mistakes,
+            });
+        }
+    };
+    let config = reading.config(file);
+    if reading.mistakes.is_empty() {
+        Ok(config)
+    } else {
+        Err(ConfigError {
+            mistakes: reading.mistakes,
+        })
+    }
+}
+
+fn remedy_for(error: &toml::de::Error) -> &'static str {
+    match error.message() {
+        message if message.starts_with("unknown field") => {
+            "remove it, or use one of the names it lists"
+        }
+        message if message.contains("nonzero") => "write a whole number from 1, or leave it out",
+        message if message.starts_with("duplicate key") => "say it once",
+        message if message.contains("socket address") => {
+            "write an IP address and a port, such as \"127.0.0.1:7080\""
+        }
+        _ => "see `toolgate serve --help` for an example of the file",
+    }
+}
+
+/// One pass over one file, collecting what is wrong.
+pub(super) struct Reading<'a> {
+    path: &'a Path,
+    text: &'a str,
+    mistakes: Vec<ConfigMistake>,
+}
+
+impl Reading<'_> {
+    pub(super) fn say(&mut self, offset: usize, what: impl Into<String>, remedy: &str) {
+        let position = Position::of(self.text.as_bytes(), offset);
+        self.mistakes.push(
+            ConfigMistake::about(self.path, what)
+                .at(position)
+                .remedy(remedy),
+        );
+    }
+
+    fn config(&mut self, mut file: File) -> Config {
+        let settings = Reading::settings(&file);
+        let mut files = vec![self.path.to_owned()];
+        let servers = self.servers(std::mem::take(&mut file.servers));
+        let policies = self.policies(std::mem::take(&mut file.policies), &mut files);
+        let grants = self.grants(&file.grants, &servers, &policies);
+        let data = file.data.unwrap_or_else(|| DATA_DEFAULT.into());
+        Config {
+            listen: file.listen.unwrap_or(LISTEN_DEFAULT),
+            admin: file.admin.unwrap_or(ADMIN_DEFAULT),
+            data: self.beside(&data),
+            settings,
+            servers,
+            grants,
+            files,
+        }
+    }
+
+    fn settings(file: &File) -> Settings {
+        let default = Settings::default();
+        let seconds = |seconds: NonZeroU64| Duration::from_secs(seconds.get());
+        let guard = file.guard.as_ref().map(|guard| GuardSettings {
+            per_second: guard.per_second,
+            burst: guard.burst,
+        });
+        Settings {
+            workers: file.workers.map_or(default.workers, NonZeroUsize::get),
+            hosts: file.hosts.clone(),
+            origins: file.origins.clone(),
+            body_max: file
+                .body_max_bytes
+                .map_or(default.body_max, NonZeroUsize::get),
+            body_timeout: file
+                .body_timeout_seconds
+                .map_or(default.body_timeout, seconds),
+            drain_max: file
+                .drain_seconds
+                .map_or(default.drain_max, Duration::from_secs),
+            sse_keep_alive: file
+                .sse_keep_alive_seconds
+                .map_or(default.sse_keep_alive, seconds),
+            connections_max: file
+                .connections_max
+                .map_or(default.connections_max, NonZeroUsize::get),
+            guard: guard.unwrap_or(default.guard),
+        }
+    }
+
+    fn policies(
+        &mut self,
+        policies: BTreeMap<String, Spanned<PathBuf>>,
+        files: &mut Vec<PathBuf>,
+    ) -> BTreeMap<String, Option<Arc<Policy>>> {
+        let mut read = BTreeMap::new();
+        for (name, path) in policies {
+            let path = self.beside(path.get_ref());
+            let policy = load_policy(&path)
+                .map_err(|mistakes| self.mistakes.extend(mistakes))
+                .ok();
+            files.push(path);
+            read.insert(name, policy);
+        }
+        read
+    }
+
+    fn grants(
+        &mut self,
+        grants: &BTreeMap<Spanned<String>, Grant>,
+        servers: &BTreeMap<Box<str>, Arc<ServerSpec>>,
+        policies: &BTreeMap<String, Option<Arc<Policy>>>,
+    ) -> BTreeMap<Box<str>, BTreeMap<Box<str>, Arc<Policy>>> {
+        if grants.is_empty() {
+            self.say(
+                0,
+                "no grant is named, so that no agent could call anything",
+                "add [grants.NAME] with `servers = { SERVER = \"POLICY\" }`",
+            );
+        }
+        let mut read = BTreeMap::new();
+        for (name, grant) in grants {
+            let mut covered = BTreeMap::new();
+            for (server, policy) in &grant.servers {
+                if !servers.contains_key(server.get_ref().as_str()) {
+                    let remedy = known("servers", servers.keys().map(|name| &**name));
+                    self.say(
+                        server.span().start,
+                        format!(
+                            "grant {:?} names the unknown server {:?}",
+                            name.get_ref(),
+                            server.get_ref()
+                        ),
+                        &remedy,
+                    );
+                }
+                match policies.get(policy.get_ref()) {
+                    Some(Some(policy)) => {
+                        drop(covered.insert(server.get_ref().as_str().into(), policy.clone()))
+                    }
+                    Some(None) => {} // its own mistakes are reported
+                    None => {
+                        let remedy = known("policies", policies.keys().map(String::as_str));
+                        self.say(
+                            policy.span().start,
+                            format!(
+                                "grant {:?} names the unknown policy {:?}",
+                                name.get_ref(),
+                                policy.get_ref()
+                            ),
+                            &remedy,
+                        );
+                    }
+                }
+            }
+            read.insert(name.get_ref().as_str().into(), covered);
+        }
+        read
+    }
+
+    pub(super) fn beside(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new(".")).join(path)
+    }
+}
+
+fn known<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    if names.is_empty() {
+        format!("there are no {what}: add one")
+    } else {
+        format!("the {what} are: {}", names.join(", "))
+    }
+}

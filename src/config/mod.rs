@@ -1,0 +1,204 @@
+//! The gateway's own settings: which servers, which policies, which grants, and how much of everything.
+//!
+//! It never starts with half a configuration: every mistake is found here, all are reported at once, each with file,
+//! line and remedy. Nothing in it is a secret of an agent's; upstream credentials may come from the environment.
+
+mod clients;
+mod file;
+mod mistake;
+mod servers;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::counters::GuardSettings;
+use crate::policy::Policy;
+use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
+
+pub use mistake::{ConfigError, ConfigMistake};
+
+/// Everything a gateway needs to know to start, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where agents connect.
+    pub listen: SocketAddr,
+    /// Where operators and Prometheus connect.
+    pub admin: SocketAddr,
+    /// The folder of the store and the journal.
+    pub data: PathBuf,
+    /// Bounds that hold for every request.
+    pub settings: Settings,
+    /// The servers by name.
+    pub servers: BTreeMap<Box<str>, Arc<ServerSpec>>,
+    /// What each kind of grant may reach: grant name → server name → policy.
+    pub grants: BTreeMap<Box<str>, BTreeMap<Box<str>, Arc<Policy>>>,
+    /// The files this was read from; when one changes, it is read again.
+    pub files: Vec<PathBuf>,
+}
+
+/// Bounds and names that hold for every request; a reload replaces all but `workers`.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Data-path threads, each with its own listener and upstream connections. Default: one for each core.
+    pub workers: usize,
+    /// `Host` values served besides the loopback names and the listening address; `*` serves all.
+    pub hosts: Vec<String>,
+    /// `Origin` values served besides those of the same host; a browser sends one, an agent does not.
+    pub origins: Vec<String>,
+    /// The longest body of a request in bytes. Default 4 MiB: far above any tool call seen, far below a worker's memory.
+    pub body_max: usize,
+    /// How long a request's body may take. Default 30 s.
+    pub body_timeout: Duration,
+    /// How long calls in flight may go on after SIGTERM. Default 10 s.
+    pub drain_max: Duration,
+    /// How often a quiet event stream gets a comment, so that proxies between keep it open. Default 15 s.
+    pub sse_keep_alive: Duration,
+    /// Connections from agents at a time, for all workers together. Default 10,000.
+    pub connections_max: usize,
+    /// The bucket that stops a runaway agent whatever its policy says; one for each grant.
+    pub guard: GuardSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            body_max: 4 << 20,
+            body_timeout: Duration::from_secs(30),
+            drain_max: Duration::from_secs(10),
+            sse_keep_alive: Duration::from_secs(15),
+            connections_max: 10_000,
+            guard: GuardSettings::default(),
+        }
+    }
+}
+
+/// Where agents connect unless the configuration says otherwise: this machine only.
+pub const LISTEN_DEFAULT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7080);
+/// Where operators connect unless the configuration says otherwise: this machine only.
+pub const ADMIN_DEFAULT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7081);
+/// The data folder unless the configuration says otherwise, beside the configuration file.
+pub const DATA_DEFAULT: &str = "toolgate-data";
+
+/// The policy of the demo: ten imports a minute, and nothing else.
+pub const DEMO_POLICY: &str = include_str!("../../policies/demo.json");
+
+/// What the one grant of the demo, of a clients' file, and of `wrap` is called.
+pub const ONLY_GRANT: &str = "default";
+
+impl Config {
+    /// Reads a TOML configuration, or a file in the `mcpServers` shape of MCP clients. `policy` is for the latter,
+    /// which names none: it then holds for every server, for the one grant `default`.
+    pub fn load(path: &Path, policy: Option<&Path>) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::unreadable(path, source))?;
+        if text.trim_start().starts_with('{') {
+            return clients::read(path, &text, policy);
+        }
+        if policy.is_some() {
+            let what = "--policy goes with a file in the mcpServers shape; this file names its policies itself";
+            return Err(ConfigError::one(
+                ConfigMistake::about(path, what).remedy("leave --policy out"),
+            ));
+        }
+        file::read(path, &text)
+    }
+
+    /// The embedded defaults: a sample server, which is this program itself, behind the demo's policy.
+    pub fn demo(program: PathBuf) -> Config {
+        let policy =
+            Policy::compile(DEMO_POLICY.as_bytes()).expect("a test compiles the demo's policy");
+        let command = program
+            .into_os_string()
+            .into_string()
+            .unwrap_or_else(|_| "toolgate".into());
+        let args = vec!["demo-server".into()];
+        let transport = Transport::Stdio(ChildCommand {
+            command,
+            args,
+            env: Vec::new(),
+            cwd: None,
+        });
+        let server: Box<str> = "demo".into();
+        Config {
+            listen: LISTEN_DEFAULT,
+            admin: ADMIN_DEFAULT,
+            data: DATA_DEFAULT.into(),
+            settings: Settings::default(),
+            servers: [(server.clone(), Arc::new(server_spec(&server, transport)))].into(),
+            grants: [(ONLY_GRANT.into(), [(server, Arc::new(policy))].into())].into(),
+            files: Vec::new(),
+        }
+    }
+}
+
+/// Reads and compiles one policy; every mistake in it becomes one of the configuration's.
+pub fn load_policy(path: &Path) -> Result<Arc<Policy>, Vec<ConfigMistake>> {
+    let source = std::fs::read(path).map_err(|error| {
+        let mistake = ConfigMistake::about(path, format!("cannot read this policy: {error}"));
+        vec![
+            mistake
+                .remedy("check the path; a relative one starts at the configuration file's folder"),
+        ]
+    })?;
+    match Policy::compile(&source) {
+        Ok(policy) => Ok(Arc::new(policy)),
+        Err(mistakes) => Err(mistakes
+            .iter()
+            .map(|mistake| ConfigMistake::of_policy(path, mistake))
+            .collect()),
+    }
+}
+
+fn server_spec(name: &str, transport: Transport) -> ServerSpec {
+    ServerSpec {
+        name: name.into(),
+        transport,
+        times: Times::default(),
+    }
+}
+
+/// A server behind a URL; the error says what is wrong, without the headers' values.
+fn http_transport(
+    url: &str,
+    headers: impl IntoIterator<Item = (String, String)>,
+) -> Result<Transport, String> {
+    let target = HttpTarget::parse(url).map_err(|flaw| format!("`url`: {flaw}"))?;
+    let mut read = HeaderMap::new();
+    for (name, value) in headers {
+        let key = HeaderName::try_from(&name)
+            .map_err(|_| format!("{name:?} is not the name of a header"))?;
+        let mut value = HeaderValue::try_from(value)
+            .map_err(|_| format!("the value of header {name:?} cannot be sent"))?;
+        value.set_sensitive(true);
+        read.insert(key, value);
+    }
+    Ok(Transport::Http {
+        target,
+        headers: read,
+    })
+}
+
+/// Why a name cannot be a server's: it becomes a part of a URL path, of metrics and of journal lines.
+fn bad_server_name(name: &str) -> Option<&'static str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+    if name.is_empty() || name.len() > 64 || !name.chars().all(fits) || name.starts_with('.') {
+        return Some(
+            "a server's name has 1 to 64 of the characters A-Z a-z 0-9 - _ . and does not begin with a dot",
+        );
+    }
+    name.contains("__")
+        .then_some("a server's name has no `__`, which separates a server from its tools")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! The counters of one grant at one server, at hand.
+//!
+//! It never counts and never outlives its policy: after a reload a new account finds the same counters by their keys.
+
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+
+use super::counter::Counter;
+use super::guard::Guard;
+use super::key::{CounterKey, Holder};
+use crate::policy::Limit;
+
+/// A handle to each counter that a policy may charge for one holder, so that a call hashes nothing.
+///
+/// A counter is opened by the first call that is charged to it, and stays open as long as the account lives.
+#[derive(Debug)]
+pub struct Account {
+    pub(super) slots: Box<[Slot]>,
+    pub(super) guard: Arc<Guard>,
+}
+
+/// One limit's counter.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) key: CounterKey,
+    pub(super) counter: OnceLock<Arc<Mutex<Counter>>>,
+}
+
+impl Account {
+    pub(super) fn new(holder: Holder<'_>, limits: &[Limit], guard: Arc<Guard>) -> Account {
+        let slots = limits.iter().map(|limit| Slot {
+            key: CounterKey::of(holder, limit),
+            counter: OnceLock::new(),
+        });
+        Account {
+            slots: slots.collect(),
+            guard,
+        }
+    }
+}

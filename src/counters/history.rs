@@ -1,0 +1,156 @@
+//! What counters remember, told as what happened to them: the form in which they outlive the process.
+//!
+//! It never looks at a live counter. It is built from the journal's lines and nothing else, in any order that has each
+//! refund after its charge, so that what was read up to a place in the journal is exactly what happened up to there.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::bucket::Bucket;
+use super::key::CounterKey;
+use super::taken::Charged;
+use crate::clock::Timestamp;
+
+/// What happened to all counters.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct History {
+    pub(super) counters: HashMap<CounterKey, Past>,
+    newest: Timestamp,
+}
+
+/// What happened to one counter.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Past {
+    pub(super) exact: BTreeSet<Timestamp>,
+    pub(super) slices: BTreeMap<Timestamp, u64>,
+    /// The newest charge of the bucket, and when that was.
+    pub(super) bucket: Option<(Timestamp, Bucket)>,
+}
+
+impl History {
+    /// The newest time that anything in it bears.
+    pub fn newest(&self) -> Timestamp {
+        self.newest
+    }
+
+    /// How many counters it tells of.
+    pub fn len(&self) -> usize {
+        self.counters.len()
+    }
+
+    /// Whether it tells of no counter.
+    pub fn is_empty(&self) -> bool {
+        self.counters.is_empty()
+    }
+
+    /// Something happened then, whatever it was.
+    pub fn saw(&mut self, at: Timestamp) {
+        self.newest = self.newest.max(at);
+    }
+
+    /// A counter was charged.
+    pub fn charge(&mut self, key: CounterKey, charged: Charged) {
+        self.saw(charged.at());
+        let past = self.counters.entry(key).or_default();
+        match charged {
+            Charged::Call { until, .. } => {
+                past.exact.insert(until);
+            }
+            Charged::Slice { until, .. } => *past.slices.entry(until).or_default() += 1,
+            Charged::Burst { at, until, period } => {
+                let newer = (at, Bucket { until, period });
+                let is_newer = past.bucket.is_none_or(|(kept, _)| kept <= at);
+                past.bucket = if is_newer { Some(newer) } else { past.bucket };
+            }
+        }
+    }
+
+    /// A charge was given back.
+    pub fn refund(&mut self, key: CounterKey, charged: Charged) {
+        let Some(past) = self.counters.get_mut(&key) else {
+            return;
+        };
+        match charged {
+            Charged::Call { until, .. } => {
+                past.exact.remove(&until);
+            }
+            Charged::Slice { until, .. } => {
+                if let Some(calls) = past.slices.get_mut(&until) {
+                    *calls = calls.saturating_sub(1);
+                }
+            }
+            Charged::Burst { .. } => {}
+        }
+    }
+
+    /// Lets go of all that has left its window by the newest time seen: time never goes back behind that.
+    pub fn forget(&mut self) {
+        let newest = self.newest;
+        self.counters.retain(|_, past| {
+            past.exact = past
+                .exact
+                .split_off(&Timestamp::from_nanos(newest.nanos() + 1));
+            past.slices
+                .retain(|until, calls| *until > newest && *calls > 0);
+            past.bucket = past.bucket.filter(|(_, bucket)| bucket.until > newest);
+            *past != Past::default()
+        });
+    }
+
+    /// Each counter in a form to keep.
+    pub fn to_kept(&self) -> impl Iterator<Item = ([u8; 16], Vec<u8>)> {
+        let counters = self.counters.iter();
+        counters.map(|(key, past)| (key.to_bytes(), past.to_bytes()))
+    }
+
+    /// Reads back what [`History::to_kept`] gave; `None` if a counter's bytes are not of that form.
+    pub fn from_kept(
+        newest: Timestamp,
+        kept: impl Iterator<Item = ([u8; 16], Vec<u8>)>,
+    ) -> Option<History> {
+        let counters = kept
+            .map(|(key, past)| Some((CounterKey::from_bytes(key), Past::from_bytes(&past)?)))
+            .collect::<Option<_>>()?;
+        Some(History { counters, newest })
+    }
+}
+
+/// The form of the bytes, so that a later one can be told apart.
+const FORM: u64 = 1;
+
+impl Past {
+    /// Numbers of eight bytes: the form, how many exact calls, they, how many slices, they, the bucket if there is one.
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut numbers = vec![FORM, self.exact.len() as u64];
+        numbers.extend(self.exact.iter().map(|until| until.nanos()));
+        numbers.push(self.slices.len() as u64);
+        for (until, calls) in &self.slices {
+            numbers.extend([until.nanos(), *calls]);
+        }
+        if let Some((at, Bucket { until, period })) = self.bucket {
+            numbers.extend([at.nanos(), until.nanos(), period]);
+        }
+        numbers.into_iter().flat_map(u64::to_le_bytes).collect()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Past> {
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        let mut numbers = numbers.iter().map(|number| u64::from_le_bytes(*number));
+        if !rest.is_empty() || numbers.next()? != FORM {
+            return None;
+        }
+        let mut past = Past::default();
+        for _ in 0..numbers.next()? {
+            past.exact.insert(Timestamp::from_nanos(numbers.next()?));
+        }
+        for _ in 0..numbers.next()? {
+            let until = Timestamp::from_nanos(numbers.next()?);
+            past.slices.insert(until, numbers.next()?);
+        }
+        if let Some(at) = numbers.next() {
+            let until = Timestamp::from_nanos(numbers.next()?);
+            let period = numbers.next()?;
+            past.bucket = Some((Timestamp::from_nanos(at), Bucket { until, period }));
+        }
+        numbers.next().is_none().then_some(past)
+    }
+}

@@ -1,0 +1,66 @@
+//! Receives: an agent's HTTP request walks through all rooms, and the reply walks back.
+//!
+//! All branching of a call lives in `tools_call.rs`; this room never decides, counts or records by itself.
+//!
+//! In reading order: [`listener`] takes connections, `door` judges a request's head, `routes` reads its body,
+//! `tools_call` is the path of a call, `passthrough` and `tools_list` the path of everything else, `body` streams a
+//! reply, `reply` words what the gateway says itself.
+
+mod body;
+mod door;
+mod judge;
+mod listener;
+mod passthrough;
+mod reload;
+mod reply;
+mod routes;
+mod snapshot;
+mod tools_call;
+mod tools_list;
+mod worker;
+mod wrap;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalogue::Catalogue;
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::record::Metrics;
+use crate::store::Store;
+
+pub use listener::{ListenError, Listeners};
+pub use reload::{Load, Reloader, Seen, Start, watch};
+pub use snapshot::{Materials, Snapshot};
+pub use worker::{WorkerError, Workers};
+pub use wrap::{Streams, Wrap};
+
+/// What all workers of a gateway share.
+#[derive(Debug)]
+pub struct Shared {
+    /// What the gateway goes by now.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// The counters.
+    pub counters: Arc<Counters>,
+    /// What the servers list.
+    pub catalogue: Catalogue,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: Clock,
+    /// What is kept.
+    pub store: Store,
+    /// How the gateway stops.
+    pub stopping: Stopping,
+}
+
+/// The two steps of stopping.
+#[derive(Debug, Clone, Default)]
+pub struct Stopping {
+    /// No new connections; event streams that only listen end; calls in flight go on.
+    pub draining: CancellationToken,
+    /// The bound is reached: everything ends.
+    pub ending: CancellationToken,
+}

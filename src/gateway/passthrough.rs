@@ -1,0 +1,197 @@
+//! The path of everything that is not a tool call, and the way back of every reply.
+//!
+//! It never changes a message; it only keeps credentials, hop-by-hop headers and trailers from crossing.
+
+use std::rc::Rc;
+
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue,
+    ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, WWW_AUTHENTICATE,
+};
+use http::{Response, StatusCode};
+use memchr::memmem;
+use uuid::Uuid;
+
+use super::body::{Body, Quiet, Stream};
+use super::reply;
+use super::snapshot::{Server, UNAUTHORIZED};
+use super::tools_call::Request;
+use super::tools_list::{self, Asked, EventFilter, ListScan};
+use super::worker::{CallRecord, Worker};
+use crate::grants::Token;
+use crate::mcp::{Envelope, Era, Method};
+use crate::record;
+use crate::upstream::{Outgoing, ReplyBody};
+
+/// What an agent sent for the gateway, or for a server that is not behind it. `Accept-Encoding` is taken out because
+/// lists must be read.
+const KEPT_FROM_UPSTREAMS: &[HeaderName] = &[
+    AUTHORIZATION,
+    COOKIE,
+    PROXY_AUTHORIZATION,
+    ORIGIN,
+    ACCEPT_ENCODING,
+];
+/// What means something only where there are sessions (MCP before 2026-07-28).
+const OF_SESSIONS: &[&str] = &["mcp-session-id", "last-event-id"];
+/// Arguments repeated as headers, which servers before 2026-07-28 do not know and would not compare with the body.
+const PARAM_PREFIX: &str = "mcp-param-";
+/// What an upstream said to the gateway, not to the agent.
+const KEPT_FROM_AGENTS: &[HeaderName] = &[SET_COOKIE, WWW_AUTHENTICATE, PROXY_AUTHENTICATE];
+
+/// The agent's headers as they may leave: without credentials, without any header that holds the token, and without
+/// what the revision does not have.
+pub(super) fn leaving(mut headers: HeaderMap, token: &Token, era: Era) -> HeaderMap {
+    KEPT_FROM_UPSTREAMS
+        .iter()
+        .for_each(|name| drop(headers.remove(name)));
+    let holds =
+        |value: &HeaderValue| memmem::find(value.as_bytes(), token.reveal().as_bytes()).is_some();
+    let is_foreign = |name: &HeaderName| match era {
+        Era::Modern => OF_SESSIONS.contains(&name.as_str()),
+        Era::Legacy => name.as_str().starts_with(PARAM_PREFIX),
+    };
+    let dropped = headers
+        .iter()
+        .filter(|(name, value)| holds(value) || is_foreign(name));
+    let dropped: Vec<_> = dropped.map(|(name, _)| name.clone()).collect();
+    dropped.iter().for_each(|name| drop(headers.remove(name)));
+    headers
+}
+
+/// Passes on a message that is no tool call, or (without an envelope) a `GET` or `DELETE`.
+pub(super) async fn pass(
+    worker: &Rc<Worker>,
+    method: http::Method,
+    request: Request,
+    envelope: Option<Envelope>,
+) -> Response<Body> {
+    let server = request.entry.server.clone();
+    let id = envelope.as_ref().and_then(|envelope| envelope.id.clone());
+    let id = id.map(|id| String::from_utf8_lossy(&request.body[id]).into_owned());
+    let is_list = envelope
+        .as_ref()
+        .is_some_and(|envelope| envelope.method == Method::ToolsList);
+    let scan = (is_list || method == http::Method::GET).then(|| {
+        let asked = Asked::by(&request.body);
+        ListScan::new(
+            worker.shared.clone(),
+            request.entry.grant.clone(),
+            server.clone(),
+            asked,
+        )
+    });
+    let outgoing = Outgoing {
+        method: method.clone(),
+        headers: request.headers,
+        body: request.body,
+        envelope,
+        grant: request.entry.grant.id.clone(),
+    };
+    server.metrics.passed.increment(1);
+    match worker.upstream(&server).pass(outgoing).await {
+        Ok(reply) if refuses_us(&reply) => credential_refused(&server, id.as_deref()),
+        Ok(reply) => match scan {
+            Some(scan) if !is_event_stream(&reply) && is_list => {
+                let (head, body) = reply.into_parts();
+                let reply = Response::from_parts(for_the_agent(head), body);
+                tools_list::whole(reply, scan, id.as_deref()).await
+            }
+            Some(scan) => listening(worker, reply, (scan, method == http::Method::GET)),
+            None => stream(worker, reply, None),
+        },
+        Err(error) => {
+            let request_id = Uuid::now_v7().to_string();
+            server.metrics.upstream_error(error.label());
+            tracing::warn!(
+                request_id,
+                server = &*server.spec.name,
+                error = record::chain(&error),
+                "upstream failed"
+            );
+            reply::upstream_failed(id.as_deref(), &error, &request_id)
+        }
+    }
+}
+
+/// An event stream that may carry a list; one that only listens (`GET`) ends when the gateway drains.
+fn listening(
+    worker: &Rc<Worker>,
+    reply: Response<ReplyBody>,
+    (scan, only_listens): (ListScan, bool),
+) -> Response<Body> {
+    if !is_event_stream(&reply) {
+        return stream(worker, reply, None);
+    }
+    let (head, mut body) = opened(worker, reply);
+    body.filter = Some(EventFilter::new(scan));
+    if only_listens {
+        body.ends_with = Some(Box::pin(
+            worker.shared.stopping.draining.clone().cancelled_owned(),
+        ));
+    }
+    let mut response = Response::from_parts(head, Body::stream(body));
+    response.headers_mut().remove(http::header::CONTENT_LENGTH);
+    response
+}
+
+/// Streams an upstream's reply to the agent.
+pub(super) fn stream(
+    worker: &Rc<Worker>,
+    reply: Response<ReplyBody>,
+    record: Option<CallRecord>,
+) -> Response<Body> {
+    let (head, mut body) = opened(worker, reply);
+    if let Some(record) = record {
+        body.records(record);
+    }
+    Response::from_parts(head, Body::stream(body))
+}
+
+/// Whether an upstream refuses the gateway's own credential.
+pub(super) fn refuses_us(reply: &Response<ReplyBody>) -> bool {
+    reply.status() == StatusCode::UNAUTHORIZED
+}
+
+/// In place of an upstream's 401: passed on, the agent would think that its grant is at fault.
+pub(super) fn credential_refused(server: &Server, id: Option<&str>) -> Response<Body> {
+    server.metrics.upstream_error(UNAUTHORIZED);
+    tracing::warn!(
+        server = &*server.spec.name,
+        "an upstream answered 401: check the credential in its `headers`"
+    );
+    reply::credential_refused(id)
+}
+
+fn for_the_agent(mut head: http::response::Parts) -> http::response::Parts {
+    KEPT_FROM_AGENTS
+        .iter()
+        .for_each(|name| drop(head.headers.remove(name)));
+    head
+}
+
+fn opened(worker: &Rc<Worker>, reply: Response<ReplyBody>) -> (http::response::Parts, Stream) {
+    let is_events = is_event_stream(&reply);
+    let (head, source) = reply.into_parts();
+    let mut head = for_the_agent(head);
+    let mut body = Stream::new(source);
+    if is_events {
+        // nginx would hold events back (the header is its own, and other proxies honour it).
+        head.headers
+            .insert("x-accel-buffering", HeaderValue::from_static("no"));
+        body.quiet = Some(Quiet::every(
+            worker.shared.snapshot.load().settings.sse_keep_alive,
+        ));
+    }
+    (head, body)
+}
+
+pub(super) fn is_event_stream<B>(reply: &Response<B>) -> bool {
+    let kind = reply
+        .headers()
+        .get(CONTENT_TYPE)
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
+    kind.get(..17)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+}

@@ -1,0 +1,161 @@
+//! From an HTTP request to the room that answers it: step 1 of a call's path, and the reading of its body.
+//!
+//! It never polls a body before its sender is known, and never acts on a part of one.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use http::{Method, Request as HttpRequest, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+
+use super::body::Body;
+use super::door::{self, Entry, single};
+use super::judge::{Judged, Sent};
+use super::passthrough;
+use super::reply::Refusal;
+use super::tools_call::{Request, tools_call};
+use super::worker::Worker;
+use crate::config::Settings;
+use crate::mcp::{Era, ModernHeaders};
+
+/// Answers one request. It cannot fail: what goes wrong is an answer too.
+pub(super) async fn serve(
+    worker: Rc<Worker>,
+    request: HttpRequest<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let answered = answer(&worker, request).await;
+    Ok(answered.unwrap_or_else(|refusal| {
+        worker.shared.metrics.refused(refusal.label()).increment(1);
+        tracing::debug!(reason = refusal.label(), "refused");
+        refusal.reply()
+    }))
+}
+
+async fn answer(
+    worker: &Rc<Worker>,
+    request: HttpRequest<Incoming>,
+) -> Result<Response<Body>, Refusal> {
+    let snapshot = worker.shared.snapshot.load_full();
+    let (head, body) = request.into_parts();
+    let entry = door::enter(&snapshot, &head)?;
+    if worker.shared.stopping.draining.is_cancelled() {
+        return Err(Refusal::Draining);
+    }
+    if head.method == Method::POST {
+        media_type(&head.headers)?;
+        let body = read(body, &head.headers, &snapshot.settings).await?;
+        return post(worker, entry, head.headers, body).await;
+    }
+    let era = modern_headers(&head.headers).map_or(Era::Legacy, |headers| headers.era());
+    if era == Era::Modern {
+        return Err(Refusal::Method);
+    }
+    if !http_body::Body::is_end_stream(&body) {
+        return Err(Refusal::Framing("a request with this method has no body"));
+    }
+    let request = Request {
+        headers: passthrough::leaving(head.headers, &entry.token, era),
+        entry,
+        body: Bytes::new(),
+        came: worker.shared.clock.now(),
+    };
+    Ok(passthrough::pass(worker, head.method, request, None).await)
+}
+
+async fn post(
+    worker: &Rc<Worker>,
+    entry: Entry,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response<Body>, Refusal> {
+    let came = worker.shared.clock.now();
+    let grant = entry.grant.clone();
+    let server = entry.server.clone();
+    let seat = grant.seat(&server.spec.name).ok_or(Refusal::NotCovered)?;
+    let modern = modern_headers(&headers);
+    let sent = Sent {
+        grant: &grant,
+        server: &server.spec.name,
+        token: Some(&entry.token),
+        headers: Some(modern),
+        body: &body,
+    };
+    let judged = worker.judge.judge(seat, sent)?;
+    let era = modern.map_or(Era::Legacy, |headers| headers.era());
+    let request = Request {
+        headers: passthrough::leaving(headers, &entry.token, era),
+        entry,
+        body: body.clone(),
+        came,
+    };
+    Ok(match judged {
+        Judged::Call(call) => tools_call(worker, request, call).await,
+        Judged::Message(envelope) => {
+            passthrough::pass(worker, Method::POST, request, Some(envelope)).await
+        }
+    })
+}
+
+/// The headers that repeat the body; the name of one that cannot be read.
+fn modern_headers(headers: &HeaderMap) -> Result<ModernHeaders<'_>, &'static str> {
+    let read = |name: &'static str| single(headers, &HeaderName::from_static(name));
+    Ok(ModernHeaders {
+        version: read("mcp-protocol-version").map_err(|()| "MCP-Protocol-Version")?,
+        method: read("mcp-method").map_err(|()| "Mcp-Method")?,
+        name: read("mcp-name").map_err(|()| "Mcp-Name")?,
+    })
+}
+
+/// JSON in UTF-8, not compressed: some servers would inflate or decode what the gateway cannot read.
+fn media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let encoding = single(headers, &CONTENT_ENCODING).map_err(|()| Refusal::MediaType)?;
+    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(Refusal::MediaType);
+    }
+    let kind = single(headers, &CONTENT_TYPE)
+        .map_err(|()| Refusal::MediaType)?
+        .ok_or(Refusal::MediaType)?;
+    let mut parts = kind.split(';').map(str::trim);
+    if !parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
+    {
+        return Err(Refusal::MediaType);
+    }
+    let is_utf8 = |parameter: &str| match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    };
+    if parts.all(is_utf8) {
+        Ok(())
+    } else {
+        Err(Refusal::MediaType)
+    }
+}
+
+/// The whole body, or nothing. Trailers are left behind.
+async fn read(body: Incoming, headers: &HeaderMap, settings: &Settings) -> Result<Bytes, Refusal> {
+    let max = settings.body_max;
+    let declared = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|declared| declared > max as u64) {
+        return Err(Refusal::TooLarge(max));
+    }
+    let collecting = Limited::new(body, max).collect();
+    let collected = tokio::time::timeout(settings.body_timeout, collecting)
+        .await
+        .map_err(|_| Refusal::Slow)?;
+    match collected {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge(max)),
+        Err(_) => Err(Refusal::Framing(
+            "the body broke off or its framing is broken",
+        )),
+    }
+}

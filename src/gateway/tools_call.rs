@@ -1,0 +1,142 @@
+//! The path of one `tools/call` from its verdict to its reply: record, forward, record the outcome.
+//!
+//! It never forwards without a recorded decision, and never gives a charge back for a call that may have been sent.
+
+use std::ops::Range;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+
+use super::body::Body;
+use super::door::Entry;
+use super::judge::{JudgedCall, Verdict};
+use super::passthrough;
+use super::reply;
+use super::worker::{CallRecord, Worker};
+use crate::clock::Timestamp;
+use crate::policy::{Denial, Held};
+use crate::record::{self, OutcomeLine, Recorded};
+use crate::upstream::{ForwardError, Outgoing, ReplyBody};
+
+/// A request whose body was read.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) entry: Entry,
+    /// The agent's headers, as they may leave.
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// When the last byte had come.
+    pub(super) came: Timestamp,
+}
+
+/// What became of a call.
+enum Outcome<'p> {
+    Denied(Denial<'p>, Box<str>),
+    Waiting(Held<'p>, Box<str>),
+    Undecidable,
+    Answered(Response<ReplyBody>, CallRecord),
+    Failed(ForwardError, Recorded<'p>, CallRecord),
+}
+
+/// Takes a judged call to its end, and tells journal, counters and metrics what became of it.
+pub(super) async fn tools_call(
+    worker: &Rc<Worker>,
+    request: Request,
+    call: JudgedCall<'_>,
+) -> Response<Body> {
+    let id = call
+        .envelope
+        .id
+        .clone()
+        .unwrap_or(Range { start: 0, end: 0 });
+    let id = String::from_utf8_lossy(&request.body[id]).into_owned();
+    let request_id = call.request_id.to_string();
+    let server = request.entry.server.clone();
+    match forward(worker, request, call).await {
+        Outcome::Denied(denial, tool) => {
+            server.metrics.denied(&denial);
+            reply::denied(&id, &tool, &denial, &request_id)
+        }
+        Outcome::Waiting(held, tool) => {
+            server.metrics.held();
+            reply::waiting(&id, &tool, &held, &request_id)
+        }
+        Outcome::Undecidable => {
+            server.metrics.undecidable();
+            worker.shared.metrics.journal_failures.increment(1);
+            reply::undecidable(&id, &request_id)
+        }
+        Outcome::Answered(reply, mut record) if passthrough::refuses_us(&reply) => {
+            record.ended();
+            passthrough::credential_refused(&server, Some(&id))
+        }
+        Outcome::Answered(reply, record) => passthrough::stream(worker, reply, Some(record)),
+        Outcome::Failed(error, recorded, record) => {
+            server.metrics.upstream_error(error.label());
+            tracing::warn!(
+                request_id,
+                server = &*server.spec.name,
+                error = record::chain(&error),
+                "upstream failed"
+            );
+            if error.was_sent() {
+                record.settle(OutcomeLine {
+                    upstream: error.label(),
+                    latency: Duration::ZERO,
+                    refund: None,
+                });
+            } else {
+                let taken = recorded.into_taken();
+                record.settle(OutcomeLine {
+                    upstream: error.label(),
+                    latency: Duration::ZERO,
+                    refund: Some(&taken),
+                });
+                worker.shared.counters.refund(taken);
+                server.metrics.refunds.increment(1);
+            }
+            reply::upstream_failed(Some(&id), &error, &request_id)
+        }
+    }
+}
+
+/// Steps 7 and 8.
+async fn forward<'p>(worker: &Rc<Worker>, request: Request, call: JudgedCall<'p>) -> Outcome<'p> {
+    let recording = match call.verdict {
+        Verdict::Admitted(recording) => recording,
+        Verdict::Denied(denial, tool) => return Outcome::Denied(denial, tool),
+        Verdict::Held(held, tool) => return Outcome::Waiting(held, tool),
+    };
+    let recorded = match recording.await {
+        Ok(recorded) => recorded,
+        Err(not_recorded) => {
+            worker.shared.counters.refund(not_recorded.taken);
+            return Outcome::Undecidable;
+        }
+    };
+    let server = request.entry.server;
+    server.metrics.allowed();
+    let mut record = CallRecord::new(worker.clone(), server.clone(), call.request_id);
+    let outgoing = Outgoing {
+        method: http::Method::POST,
+        headers: request.headers,
+        body: request.body,
+        envelope: Some(call.envelope),
+        grant: request.entry.grant.id.clone(),
+    };
+    let left = worker.shared.clock.now();
+    let upstream = worker.upstream(&server);
+    match upstream.call(&recorded, outgoing).await {
+        Ok(reply) => {
+            server.metrics.latency(
+                left.since(request.came),
+                worker.shared.clock.now().since(left),
+            );
+            record.answered(reply.status());
+            Outcome::Answered(reply, record)
+        }
+        Err(error) => Outcome::Failed(error, recorded, record),
+    }
+}

@@ -1,0 +1,201 @@
+//! Knows who is calling: `Authorization: Bearer …` → [`Grant`], and what that grant may reach.
+//!
+//! A token is compared by its hash alone, and is never kept. A grant that is revoked is not there: the answer is the
+//! same as for a token that never was.
+
+mod token;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::counters::{Account, Counters, Guard, GuardSettings, Holder};
+use crate::policy::Policy;
+use crate::store::KeptGrant;
+
+pub use token::{Token, TokenHash};
+
+/// One agent's permission: an id, and a seat at each server that it may reach.
+#[derive(Debug)]
+pub struct Grant {
+    /// UUID; what counters and journal lines name.
+    pub id: Arc<str>,
+    /// The entry of the configuration that it was made for.
+    pub name: Box<str>,
+    guard: Arc<Guard>,
+    seats: HashMap<Box<str>, Seat>,
+}
+
+/// What a grant has at one server: the policy, and its own counters for that policy's limits.
+#[derive(Debug)]
+pub struct Seat {
+    /// The rules for each call.
+    pub policy: Arc<Policy>,
+    /// The counters that calls are charged to.
+    pub account: Account,
+}
+
+impl Grant {
+    /// The grant's seat at a server; `None` if it does not cover that server.
+    pub fn seat(&self, server: &str) -> Option<&Seat> {
+        self.seats.get(server)
+    }
+}
+
+/// All grants of one moment, by the hash of their tokens. Replaced as a whole when anything changes.
+#[derive(Debug, Default)]
+pub struct Grants {
+    by_hash: HashMap<TokenHash, Arc<Grant>>,
+}
+
+/// Why a request has no grant: HTTP 401 (RFC 6750 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unauthenticated {
+    /// No `Authorization` header.
+    Missing,
+    /// More than one, or one that is not `Bearer` and a well-formed token.
+    Malformed,
+    /// A token that is not known, or not any more.
+    Unknown,
+}
+
+impl Unauthenticated {
+    /// A label for metrics, from a closed list.
+    pub fn label(self) -> &'static str {
+        match self {
+            Unauthenticated::Missing => "no_token",
+            Unauthenticated::Malformed => "malformed_token",
+            Unauthenticated::Unknown => "unknown_token",
+        }
+    }
+}
+
+impl fmt::Display for Unauthenticated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unauthenticated::Missing => {
+                "send `Authorization: Bearer` with a grant token (`toolgate grant new` makes one)"
+            }
+            Unauthenticated::Malformed => {
+                "this is not a grant token: one starts with `tg_` and is sent once, as `Bearer`"
+            }
+            Unauthenticated::Unknown => "this grant token is not known, or has been revoked",
+        })
+    }
+}
+
+/// What the configuration gives grants of one name: a policy for each server.
+pub type Covers = BTreeMap<Box<str>, Arc<Policy>>;
+
+impl Grants {
+    /// The grants of `rows` that are not revoked and whose name the configuration knows. Guards of `before` are kept,
+    /// so that a reload gives nobody a fresh burst.
+    pub fn build(
+        rows: &[KeptGrant],
+        kinds: &BTreeMap<Box<str>, Covers>,
+        counting: Counting<'_>,
+    ) -> Grants {
+        let live = rows.iter().filter(|row| row.revoked_at.is_none());
+        let by_hash = live.filter_map(|row| {
+            let covers = kinds.get(&*row.name)?;
+            let hash = TokenHash(row.token_hash);
+            let guard = counting.guard(&hash);
+            let seat = |(server, policy): (&Box<str>, &Arc<Policy>)| {
+                let holder = Holder {
+                    grant: &row.id,
+                    server,
+                };
+                let account = counting
+                    .counters
+                    .account(holder, policy.limits(), guard.clone());
+                (
+                    server.clone(),
+                    Seat {
+                        policy: policy.clone(),
+                        account,
+                    },
+                )
+            };
+            let seats = covers.iter().map(seat).collect();
+            Some((
+                hash,
+                Arc::new(Grant {
+                    id: (&*row.id).into(),
+                    name: row.name.clone(),
+                    guard,
+                    seats,
+                }),
+            ))
+        });
+        Grants {
+            by_hash: by_hash.collect(),
+        }
+    }
+
+    /// The grant of an `Authorization` header, and the token that was sent, so that it can be kept from leaving.
+    pub fn authenticate<'h>(
+        &self,
+        mut authorization: impl Iterator<Item = &'h [u8]>,
+    ) -> Result<(Arc<Grant>, Token), Unauthenticated> {
+        let header = authorization.next().ok_or(Unauthenticated::Missing)?;
+        if authorization.next().is_some() {
+            return Err(Unauthenticated::Malformed);
+        }
+        let header = std::str::from_utf8(header).map_err(|_| Unauthenticated::Malformed)?;
+        let (scheme, text) = header.split_once(' ').ok_or(Unauthenticated::Malformed)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Unauthenticated::Malformed);
+        }
+        let token = Token::parse(text).ok_or(Unauthenticated::Malformed)?;
+        let grant = self
+            .by_hash
+            .get(&token.hash())
+            .ok_or(Unauthenticated::Unknown)?;
+        Ok((grant.clone(), token))
+    }
+
+    /// How many grants there are.
+    pub fn len(&self) -> usize {
+        self.by_hash.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_hash.is_empty()
+    }
+
+    /// The grant, where there is just one.
+    pub fn only(&self) -> Option<Arc<Grant>> {
+        let mut grants = self.by_hash.values();
+        grants.next().filter(|_| grants.next().is_none()).cloned()
+    }
+
+    /// Whether some grant has this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.by_hash.values().any(|grant| &*grant.name == name)
+    }
+}
+
+/// Where grants find their counters and guards.
+#[derive(Debug, Clone, Copy)]
+pub struct Counting<'a> {
+    /// The counters, which outlive every set of grants.
+    pub counters: &'a Counters,
+    /// How much a guard lets through.
+    pub guard: GuardSettings,
+    /// The grants before this reload.
+    pub before: Option<&'a Grants>,
+}
+
+impl Counting<'_> {
+    fn guard(&self, hash: &TokenHash) -> Arc<Guard> {
+        let before = self
+            .before
+            .and_then(|before| before.by_hash.get(hash))
+            .map(|grant| &grant.guard);
+        match before {
+            Some(guard) if guard.settings() == self.guard => guard.clone(),
+            _ => Arc::new(Guard::new(self.guard)),
+        }
+    }
+}

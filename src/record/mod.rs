@@ -1,0 +1,31 @@
+//! Tells what happened: two lines a call in a journal that is also the write-ahead log of the counters.
+//!
+//! It never holds back a call that was refused, and never lets one go that it could not write down. It keeps no
+//! argument's value and no token.
+
+mod journal;
+mod line;
+mod metrics;
+mod replay;
+mod segment;
+
+pub use journal::{
+    Journal, JournalError, JournalWriter, NotRecorded, Progress, Recorded, Recording,
+};
+pub use line::{Entry, OutcomeLine};
+pub use metrics::{Metrics, ServerMetrics, Sizes};
+pub use replay::{ReplayError, Replayed, TAIL_MAX, compact, replay, tail};
+
+#[cfg(test)]
+mod tests;
+
+/// An error and all that caused it, outermost first, on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,94 @@
+//! What the journal and its reading promise.
+
+#![allow(clippy::unwrap_used)] // A test that panics has done its work.
+
+mod crash;
+mod journal;
+mod replay;
+
+use std::path::Path;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::*;
+use crate::clock::{Clock, Hands};
+use crate::counters::tests::{START, account, charges, limit};
+use crate::counters::{Account, Admitted, COUNTERS_MAX, Counters};
+use crate::policy::{Limit, Window};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn entry<'a>(tool: &'a str, keys: &'a [&'a str]) -> Entry<'a> {
+    Entry {
+        request_id: Uuid::from_u128(7),
+        grant: "grant",
+        server: "server",
+        tool,
+        keys,
+        policy: "abc",
+    }
+}
+
+fn name(worker: u32, segment: u32) -> String {
+    segment::Number { worker, segment }.to_string()
+}
+
+fn clock() -> (Clock, Hands) {
+    Clock::manual(START)
+}
+
+/// Runs a future beside its writer, on one thread, as a worker does.
+fn beside<T>(writer: JournalWriter, future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let local = tokio::task::LocalSet::new();
+    local.spawn_local(writer.run());
+    local.block_on(&runtime, future)
+}
+
+fn text(dir: &Path) -> String {
+    let segments = segment::list(dir).unwrap();
+    let files = segments.values().flat_map(|segments| segments.values());
+    files
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect()
+}
+
+fn lines(dir: &Path) -> Vec<Value> {
+    let text = text(dir);
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// One limit of so many calls a minute, and its counter.
+struct One {
+    limits: [Limit; 1],
+    counters: Counters,
+    account: Account,
+}
+
+impl One {
+    fn new(max: u64) -> One {
+        let limits = [limit(0, max, Window::MINUTE)];
+        let counters = Counters::new(COUNTERS_MAX);
+        let account = account(&counters, &limits);
+        One {
+            limits,
+            counters,
+            account,
+        }
+    }
+
+    fn admit(&self) -> Option<Admitted<'_>> {
+        let charges = charges(&self.limits);
+        self.counters
+            .admit_in_test(&charges, &self.account, START)
+            .ok()
+    }
+}

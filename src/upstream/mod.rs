@@ -1,0 +1,173 @@
+//! Forwards: to MCP servers that speak streamable HTTP and to those that are child processes, with one kind of answer.
+//!
+//! It never judges: a `tools/call` comes with the proof that it was judged and recorded, and without it is refused.
+//! It never changes what it forwards, except for the ids that clients of one child process would otherwise share.
+
+mod body;
+pub mod child;
+mod error;
+mod headers;
+mod http;
+mod spec;
+mod stdio;
+mod tls;
+mod wire;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ::http::{HeaderMap, Method as HttpMethod, Response};
+use bytes::Bytes;
+
+use crate::mcp::{Envelope, Method};
+use crate::record::Recorded;
+use crate::sessions::Sessions;
+
+pub use body::ReplyBody;
+pub use error::ForwardError;
+pub use spec::{ChildCommand, HttpTarget, ServerSpec, TargetFlaw, Times, Transport};
+
+/// What is to be forwarded.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// `POST`, `GET` or `DELETE`.
+    pub method: HttpMethod,
+    /// The agent's end-to-end headers, without its credentials.
+    pub headers: HeaderMap,
+    /// The very bytes that were judged.
+    pub body: Bytes,
+    /// What the body says; `None` for `GET` and `DELETE`.
+    pub envelope: Option<Envelope>,
+    /// The id of the grant that is calling.
+    pub grant: Arc<str>,
+}
+
+/// A server of the configuration, known to all workers. For a stdio server this is also what keeps its processes: they
+/// are stopped by [`Server::stop`], or when the last clone and the last [`Upstream`] are gone.
+#[derive(Debug, Clone)]
+pub struct Server {
+    name: Arc<str>,
+    times: Times,
+    way: ServerWay,
+}
+
+#[derive(Debug, Clone)]
+enum ServerWay {
+    Plain(HttpTarget, HeaderMap),
+    Tls(HttpTarget, HeaderMap, tls::Connector),
+    Stdio(stdio::Stdio),
+}
+
+/// A server cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerFlaw {
+    /// The system's certificate roots cannot be read.
+    #[error("the system's certificate roots are not usable")]
+    Roots(#[source] std::io::Error),
+}
+
+impl Server {
+    /// Sets a server up; nothing is connected or started before its first message. Processes are looked after on
+    /// `operator`, the runtime beside the workers' own; `sessions` are those of all stdio servers.
+    pub fn new(
+        spec: ServerSpec,
+        sessions: Arc<Sessions>,
+        operator: &tokio::runtime::Handle,
+    ) -> Result<Server, ServerFlaw> {
+        let ServerSpec {
+            name,
+            transport,
+            times,
+        } = spec;
+        let way = match transport {
+            Transport::Http { target, headers } if target.is_tls => {
+                let connector = tls::connector(&times).map_err(ServerFlaw::Roots)?;
+                ServerWay::Tls(target, headers, connector)
+            }
+            Transport::Http { target, headers } => ServerWay::Plain(target, headers),
+            Transport::Stdio(command) => {
+                let setup = stdio::Setup {
+                    name: name.clone(),
+                    command,
+                    times: times.clone(),
+                };
+                ServerWay::Stdio(stdio::Stdio::new(setup, sessions, operator))
+            }
+        };
+        Ok(Server { name, times, way })
+    }
+
+    /// Its name in the configuration.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Ends its processes, if it has any, and waits until they are gone: about four seconds at most. Nothing is
+    /// forwarded to them afterwards.
+    pub async fn stop(&self) {
+        if let ServerWay::Stdio(stdio) = &self.way {
+            stdio.stop().await;
+        }
+    }
+}
+
+/// One worker's way to one server; cheap to clone, and it stays on its thread, within a `LocalSet`.
+#[derive(Debug, Clone)]
+pub struct Upstream(Way);
+
+#[derive(Debug, Clone)]
+enum Way {
+    Plain(Rc<http::Pool>),
+    Tls(Rc<tls::TlsPool>),
+    Stdio(stdio::Stdio),
+}
+
+impl Upstream {
+    /// This worker's way to a server.
+    pub fn new(server: &Server) -> Upstream {
+        let name = server.name.clone();
+        let times = server.times.clone();
+        Upstream(match server.way.clone() {
+            ServerWay::Plain(target, headers) => {
+                Way::Plain(http::Pool::new(name, target, headers, times))
+            }
+            ServerWay::Tls(target, headers, connector) => {
+                let connect = (times, connector);
+                Way::Tls(tls::TlsPool::new(name, target, headers, connect))
+            }
+            ServerWay::Stdio(stdio) => Way::Stdio(stdio),
+        })
+    }
+
+    /// Forwards a tool call that was judged and recorded.
+    pub async fn call(
+        &self,
+        _recorded: &Recorded<'_>,
+        outgoing: Outgoing,
+    ) -> Result<Response<ReplyBody>, ForwardError> {
+        self.forward(outgoing).await
+    }
+
+    /// Forwards anything else; a `tools/call`, and a `POST` that nobody read, is [`ForwardError::NotJudged`].
+    pub async fn pass(&self, outgoing: Outgoing) -> Result<Response<ReplyBody>, ForwardError> {
+        let may_pass = match &outgoing.envelope {
+            Some(envelope) => envelope.method != Method::ToolsCall,
+            None => outgoing.method != HttpMethod::POST && outgoing.body.is_empty(),
+        };
+        if !may_pass {
+            return Err(ForwardError::NotJudged);
+        }
+        self.forward(outgoing).await
+    }
+
+    async fn forward(&self, outgoing: Outgoing) -> Result<Response<ReplyBody>, ForwardError> {
+        match &self.0 {
+            Way::Plain(pool) => pool.forward(outgoing).await,
+            Way::Tls(pool) => pool.forward(outgoing).await,
+            Way::Stdio(stdio) => stdio.forward(outgoing).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The long suites: the same promises as run.sh with far more repetitions and random inputs, and what each real server does by itself.
+# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_REPETITIONS.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/support/suites.sh"
+export PROPTEST_CASES=${PROPTEST_CASES:-20000}
+export TOOLGATE_REPETITIONS=${TOOLGATE_REPETITIONS:-20}
+
+need compiler prepare_compiler
+need rust has_rust
+need python prepare_python
+need node prepare_node
+
+times() { for _ in $(seq "$1"); do "${@:2}"; done; }
+
+# Release: the race that a limit must survive is the one of the binary that people run.
+suite test-release rust cargo test --locked --release --workspace --no-fail-fast
+suite build-release rust cargo build --locked --release --workspace
+export TOOLGATE=$PWD/target/release/toolgate
+suite crash-release python target/venv/bin/python tests/interop/crash.py
+suite healthimaging-direct python target/venv/bin/python tests/interop/healthimaging.py --direct
+suite healthimaging-release python target/venv/bin/python tests/interop/healthimaging.py
+suite everything-release node times "$TOOLGATE_REPETITIONS" "${NODE:-node}" tests/interop/everything.mjs
+close
