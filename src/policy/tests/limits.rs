@@ -66,6 +66,28 @@ fn both_spellings_of_a_rate_limit_are_one_limit() {
 }
 
 #[test]
+fn a_rate_that_could_be_read_in_two_ways_is_refused() {
+    for rate in [
+        "05/minute",
+        "5/010m",
+        "+5/minute",
+        "5/minute/hour",
+        "/minute",
+        "5/",
+        "5/m",
+        "5 /minute",
+    ] {
+        let source = format!(
+            r#"{{"version":"1","default":"deny","tools":{{"t":{{"rate_limit":"{rate}"}}}}}}"#
+        );
+        assert!(
+            Policy::compile(source.as_bytes()).is_err(),
+            "{rate} was read"
+        );
+    }
+}
+
+#[test]
 fn all_tools_of_a_glob_take_from_one_counter() {
     let policy =
         compiled(r#"{"version":"1","default":"deny","tools":{"get_*":{"rate_limit":"5/hour"}}}"#);
