@@ -72,6 +72,11 @@ fn broken_path() {
 }
 
 #[test]
+fn broken_schema() {
+    refused("broken_schema");
+}
+
+#[test]
 fn broken_tests() {
     refused("broken_tests");
 }

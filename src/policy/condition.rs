@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::operator::Operator;
-use super::path::{Path, Step};
+use super::path::{self, Path, Step};
 use super::truth::{Sense, Truth, Work};
 use crate::json::{Kind, Value};
 
@@ -143,7 +143,11 @@ impl Condition {
                     Step::Key(_) => "an object",
                     Step::Index(_) | Step::Each => "an array",
                 };
-                format!("{} must be {wanted}", self.path.shown(depth)).into()
+                format!(
+                    "{} must be {wanted}",
+                    path::shown(&self.path.steps[..depth])
+                )
+                .into()
             }
             Some(Obstacle::Missing) => format!("{} must be present", self.path.text).into(),
             None => Cow::Borrowed(&self.wanted),

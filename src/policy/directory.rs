@@ -36,7 +36,7 @@ impl Directory {
             // On some file systems case and Unicode form make no difference.
             let exactly = directory.leads(names.clone(), |own, name| own == name);
             let folded = || directory.leads(names.clone(), |own, name| fold(own) == fold(name));
-            sense.stricter(exactly, exactly || folded()).into()
+            sense.stricter([exactly, exactly || folded()]).into()
         }))
     }
 

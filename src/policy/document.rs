@@ -3,7 +3,7 @@
 //! It never decides what a document means; that is `compile`'s.
 
 use super::condition::IfMissing;
-use super::fields::{self, Fields, Keys, Text, wrong_type};
+use super::fields::{self, Fields, Keys, Text, not_built, wrong_type};
 use super::limit_text::{self, LimitText, LimitUse};
 use super::mistake::{Mistakes, Place};
 use super::own_tests::OwnTest;
@@ -34,16 +34,23 @@ const TOOL: Keys = Keys {
         "deny_if",
         "limits",
         "rate_limit",
+        "schema",
+        "approve_if",
     ],
-    not_built: &["approve_if", "schema", "shadow"],
+    not_built: &["shadow"],
 };
 const ALL_TOOLS: Keys = Keys {
-    built: &["require", "deny_if", "limits"],
-    not_built: &["approve_if"],
+    built: &["require", "deny_if", "approve_if", "limits"],
+    not_built: &[],
 };
 const ENTRY: Keys = Keys {
     built: &["conditions", "on_deny", "if_missing"],
     not_built: &["shadow", "zone"],
+};
+/// What a person is told, and how long an answer is waited for, comes with the approvals themselves.
+const APPROVE_ENTRY: Keys = Keys {
+    built: ENTRY.built,
+    not_built: &["expires", "note", "shadow", "wait", "zone"],
 };
 const TEST: Keys = Keys {
     built: &["path", "op", "value"],
@@ -88,6 +95,8 @@ pub(super) struct Tool<'a> {
     pub(super) name: Text<'a>,
     pub(super) action: Option<(Place<'a>, Action)>,
     pub(super) reason: Option<Text<'a>>,
+    /// A JSON Schema of the author's.
+    pub(super) schema: Option<Place<'a>>,
     pub(super) rules: Rules<'a>,
 }
 
@@ -104,10 +113,11 @@ pub(super) enum Action {
 pub(super) struct Rules<'a> {
     pub(super) require: Vec<Entry<'a>>,
     pub(super) deny_if: Vec<Entry<'a>>,
+    pub(super) approve_if: Vec<Entry<'a>>,
     pub(super) limits: Vec<LimitUse<'a>>,
 }
 
-/// One entry of `require` or `deny_if`.
+/// One entry of `require`, `deny_if` or `approve_if`.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
     pub(super) place: Place<'a>,
@@ -195,6 +205,9 @@ fn tool<'a>(name: &'a str, place: &Place<'a>, mistakes: &mut Mistakes) -> Option
             "add the action, or write on_deny in the entry that it is for",
         );
     }
+    let schema = fields
+        .optional("schema")
+        .and_then(|place| schema(place, mistakes));
     let rules = rules(&fields, mistakes);
     let name = Text {
         place: key,
@@ -204,8 +217,20 @@ fn tool<'a>(name: &'a str, place: &Place<'a>, mistakes: &mut Mistakes) -> Option
         name,
         action,
         reason,
+        schema,
         rules,
     })
+}
+
+/// Only schemas of the author's: the tool's own is not known here yet.
+fn schema<'a>(place: Place<'a>, mistakes: &mut Mistakes) -> Option<Place<'a>> {
+    let value = place.value;
+    if value.as_bool() == Some(true) || value.as_str() == Some("closed") {
+        not_built(&place, "the tool's own schema", mistakes);
+    } else if value.kind() != Kind::Object {
+        wrong_type(&place, "a JSON Schema", mistakes);
+    }
+    (value.kind() == Kind::Object).then_some(place)
 }
 
 fn rules<'a>(fields: &Fields<'a>, mistakes: &mut Mistakes) -> Rules<'a> {
@@ -217,12 +242,19 @@ fn rules<'a>(fields: &Fields<'a>, mistakes: &mut Mistakes) -> Rules<'a> {
     Rules {
         require: fields.list("require", mistakes, entry),
         deny_if: fields.list("deny_if", mistakes, entry),
+        approve_if: fields.list("approve_if", mistakes, |place, mistakes| {
+            entry_with(APPROVE_ENTRY, place, mistakes)
+        }),
         limits,
     }
 }
 
 fn entry<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Entry<'a>> {
-    let fields = Fields::read(place, ENTRY, mistakes)?;
+    entry_with(ENTRY, place, mistakes)
+}
+
+fn entry_with<'a>(keys: Keys, place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Entry<'a>> {
+    let fields = Fields::read(place, keys, mistakes)?;
     let on_deny = fields.text("on_deny", mistakes);
     let if_missing = fields
         .optional("if_missing")

@@ -62,9 +62,13 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// A string that may be missing.
+    /// A free text that may be missing; an empty one is like none.
     pub(super) fn text(&self, name: &str, mistakes: &mut Mistakes) -> Option<Text<'a>> {
-        Text::read(&self.optional(name)?, mistakes)
+        let place = self.optional(name)?;
+        if place.value.as_str() == Some("") {
+            return None;
+        }
+        Text::read(&place, mistakes)
     }
 
     /// `true` or `false`, which may be missing.

@@ -2,47 +2,54 @@
 //!
 //! It never repairs a URL: what two readers could take for two hosts (userinfo, backslashes, `0x7f.1`) is none here.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::truth::Truth;
 
 /// The host of a URL (RFC 3986 §3.2.2), as far as all readers agree on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Host {
-    /// In lower case, without a final dot.
-    Name(Box<str>),
+pub(super) enum Host<'a> {
+    /// ASCII in any case, without a final dot.
+    Name(Cow<'a, str>),
     V4(Ipv4Addr),
     V6(Ipv6Addr),
 }
 
-impl Host {
+impl<'a> Host<'a> {
     /// Reads a host as an author writes it; an error says what is wrong.
-    pub(super) fn parse(text: &str) -> Result<Host, String> {
+    pub(super) fn parse(text: &str) -> Result<Host<'static>, String> {
         if let Ok(address) = text.parse() {
             return Ok(Host::V6(address));
         }
-        let host = Host::read(text);
+        let host = Host::read(text).map(|host| match host {
+            Host::Name(name) => Host::Name(Cow::Owned(name.into_owned())),
+            Host::V4(address) => Host::V4(address),
+            Host::V6(address) => Host::V6(address),
+        });
         host.ok_or_else(|| format!("{text:?} is no host name or address: write such as \"example.org\", without scheme and port"))
     }
 
     /// Whether the URL's host is, or is under, one of the hosts; unknown if it has no host that all readers agree on.
-    pub(super) fn judge(hosts: &[Host], url: &str) -> Truth {
+    pub(super) fn judge(hosts: &[Host<'_>], url: &str) -> Truth {
         match Host::of_url(url) {
             Some(host) => hosts.iter().any(|own| own.covers(&host)).into(),
             None => Truth::Unknown,
         }
     }
 
-    fn covers(&self, other: &Host) -> bool {
-        match (self, other) {
-            (Host::Name(own), Host::Name(other)) => other
-                .strip_suffix(&**own)
-                .is_some_and(|before| before.is_empty() || before.ends_with('.')),
-            _ => self == other,
-        }
+    fn covers(&self, other: &Host<'_>) -> bool {
+        let (Host::Name(own), Host::Name(other)) = (self, other) else {
+            return self == other;
+        };
+        let before = other.len().checked_sub(own.len());
+        before.is_some_and(|before| {
+            let (before, end) = other.split_at(before);
+            end.eq_ignore_ascii_case(own) && (before.is_empty() || before.ends_with('.'))
+        })
     }
 
-    fn of_url(url: &str) -> Option<Host> {
+    fn of_url(url: &'a str) -> Option<Host<'a>> {
         let (scheme, rest) = url.split_once("://")?;
         let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme
@@ -64,12 +71,12 @@ impl Host {
         is_port.then(|| Host::read(host))?
     }
 
-    fn read(text: &str) -> Option<Host> {
+    fn read(text: &'a str) -> Option<Host<'a>> {
         if let Some(inside) = text.strip_prefix('[') {
             let address = inside.strip_suffix(']')?;
             return address.parse().ok().map(Host::V6);
         }
-        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        let name = text.strip_suffix('.').unwrap_or(text);
         let is_label = |label: &str| {
             !label.is_empty()
                 && label
@@ -84,7 +91,7 @@ impl Host {
         if last.starts_with(|c: char| c.is_ascii_digit()) {
             return name.parse().ok().map(Host::V4);
         }
-        Some(Host::Name(name.into()))
+        Some(Host::Name(Cow::Borrowed(name)))
     }
 }
 

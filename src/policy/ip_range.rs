@@ -47,7 +47,7 @@ impl IpRange {
         let among = |address| ranges.iter().any(|range| range.has(address));
         // An IPv4 address written as an IPv6 one reaches the same machine.
         sense
-            .stricter(among(address), among(address.to_canonical()))
+            .stricter([among(address), among(address.to_canonical())])
             .into()
     }
 

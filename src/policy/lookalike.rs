@@ -2,9 +2,8 @@
 //!
 //! It never matches a key by looks: a look-alike is refused, not judged.
 
-use super::condition::Condition;
 use super::decision::Rule;
-use super::path::Step;
+use super::path::{self, Step};
 use crate::json::{Kind, Value, fold};
 
 /// The keys that the paths of a tool's rules name, depth by depth.
@@ -27,16 +26,16 @@ pub(super) struct Key {
 }
 
 impl Protected {
-    /// Adds the keys of a condition's path.
-    pub(super) fn add(&mut self, condition: &Condition, rule: &Rule) {
-        let path = &condition.path;
+    /// Adds the keys of a path.
+    pub(super) fn add(&mut self, steps: &[Step], rule: &Rule) {
         let mut here = self;
-        for (depth, step) in path.steps.iter().enumerate() {
+        for (depth, step) in steps.iter().enumerate() {
             here = match step {
                 Step::Key(name) => {
                     let at = here.keys.iter().position(|key| key.name == *name);
                     let at = at.unwrap_or_else(|| {
-                        here.keys.push(Key::new(name, rule, &path.shown(depth)));
+                        here.keys
+                            .push(Key::new(name, rule, &path::shown(&steps[..depth])));
                         here.keys.len() - 1
                     });
                     &mut here.keys[at].below

@@ -25,6 +25,7 @@ mod own_tests;
 mod path;
 mod rules;
 mod rules_text;
+mod schema;
 mod sentence;
 mod text_test;
 mod tools;
@@ -105,16 +106,17 @@ impl Policy {
         let rules = || own.into_iter().chain([&self.all_tools]);
         let denial = rules()
             .find_map(|rules| rules.look_alike(scene))
+            .or_else(|| rules().find_map(|rules| rules.misfit(scene)))
             .or_else(|| rules().find_map(|rules| rules.unmet(scene)))
             .or_else(|| rules().find_map(|rules| rules.forbidden(scene)))
             .or_else(|| speaker?.overruled_by.map(Denial::Rule));
         if let Some(denial) = denial {
             return Decision::Deny(denial);
         }
-        match rules().find_map(|rules| rules.held(scene)) {
-            Some(Ok(rule)) => Decision::Hold(Held { rule }),
-            Some(Err(denial)) => Decision::Deny(denial),
-            None => Decision::Allow(Permit::new(self.charges(rules()))),
+        match rules::asking(rules(), scene) {
+            Err(denial) => Decision::Deny(denial),
+            Ok(Some(rule)) => Decision::Hold(Held { rule }),
+            Ok(None) => Decision::Allow(Permit::new(self.charges(rules()))),
         }
     }
 

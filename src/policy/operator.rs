@@ -72,10 +72,10 @@ impl Operator {
             }
             Operator::Order { bound, holds } => match value.as_number().and_then(Number::parse) {
                 Some(number) => sense
-                    .stricter(
+                    .stricter([
                         holds(number.exactly(bound)),
                         holds(number.as_doubles(bound)),
-                    )
+                    ])
                     .into(),
                 None => Truth::Unknown,
             },
@@ -187,7 +187,7 @@ impl Constants {
         };
         let equal = |order: Ordering| order == Ordering::Equal;
         let is_one = |own: &Number<'_>| {
-            sense.stricter(equal(number.exactly(own)), equal(number.as_doubles(own)))
+            sense.stricter([equal(number.exactly(own)), equal(number.as_doubles(own))])
         };
         self.numbers.iter().any(is_one).into()
     }

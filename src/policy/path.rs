@@ -55,23 +55,23 @@ impl Path {
             steps: steps.into(),
         })
     }
+}
 
-    /// The path's first `count` steps, as text.
-    pub(super) fn shown(&self, count: usize) -> String {
-        let mut text = String::from("args");
-        for step in &self.steps[..count] {
-            match step {
-                Step::Key(key) if is_plain(key) => {
-                    text.push('.');
-                    text.push_str(key);
-                }
-                Step::Key(key) => text.push_str(&format!("[{key:?}]")),
-                Step::Index(index) => text.push_str(&format!("[{index}]")),
-                Step::Each => text.push_str("[*]"),
+/// Steps, as an author would write them.
+pub(super) fn shown(steps: &[Step]) -> String {
+    let mut text = String::from("args");
+    for step in steps {
+        match step {
+            Step::Key(key) if is_plain(key) => {
+                text.push('.');
+                text.push_str(key);
             }
+            Step::Key(key) => text.push_str(&format!("[{key:?}]")),
+            Step::Index(index) => text.push_str(&format!("[{index}]")),
+            Step::Each => text.push_str("[*]"),
         }
-        text
     }
+    text
 }
 
 /// The first step of `rest`, and what comes after it.
@@ -184,8 +184,8 @@ mod tests {
     #[test]
     fn a_part_of_a_path_is_shown_as_it_would_be_written() {
         let path = Path::parse(r#"args.a[3][*]["x y"].b"#).expect("a path");
-        assert_eq!(path.shown(5), r#"args.a[3][*]["x y"].b"#);
-        assert_eq!(path.shown(2), "args.a[3]");
-        assert_eq!(path.shown(0), "args");
+        assert_eq!(shown(&path.steps), r#"args.a[3][*]["x y"].b"#);
+        assert_eq!(shown(&path.steps[..2]), "args.a[3]");
+        assert_eq!(shown(&[]), "args");
     }
 }

@@ -5,11 +5,13 @@
 use super::condition::{Clause, Scene};
 use super::decision::{Denial, Rule};
 use super::lookalike::Protected;
+use super::schema::Schema;
 use super::truth::{Sense, Truth};
 
 /// All that one entry asks of a call.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
+    pub(super) schema: Option<Schema>,
     pub(super) require: Vec<Entry>,
     pub(super) deny_if: Vec<Entry>,
     pub(super) approve_if: Vec<Entry>,
@@ -36,6 +38,11 @@ impl Rules {
         })
     }
 
+    /// Refuses arguments that do not fit the schema.
+    pub(super) fn misfit(&self, scene: Scene<'_, '_>) -> Option<Denial<'_>> {
+        self.schema.as_ref()?.refusal(scene.arguments)
+    }
+
     /// The first `require` that is not shown to hold.
     pub(super) fn unmet(&self, scene: Scene<'_, '_>) -> Option<Denial<'_>> {
         let sense = Sense::Require;
@@ -60,23 +67,28 @@ impl Rules {
             })
     }
 
-    /// The first `approve_if` that holds, or a refusal where that cannot be judged.
-    pub(super) fn held(&self, scene: Scene<'_, '_>) -> Option<Result<&Rule, Denial<'_>>> {
-        let sense = Sense::Forbid;
-        self.approve_if
-            .iter()
-            .find_map(|entry| match entry.judge(scene, sense) {
-                Truth::True => Some(Ok(&entry.rule)),
-                Truth::Unknown => Some(Err(entry.unknown(scene, sense))),
-                Truth::False => None,
-            })
-    }
-
     /// A `deny_if` without conditions, which no more specific entry can lift.
     pub(super) fn unconditional_denial(&self) -> Option<&Rule> {
         let entry = self.deny_if.iter().find(|entry| entry.clauses.is_empty())?;
         Some(&entry.rule)
     }
+}
+
+/// The first `approve_if` that holds; a refusal where one cannot be judged. Each is judged once: a second look could
+/// run out of work where the first did not.
+pub(super) fn asking<'r>(
+    rules: impl Iterator<Item = &'r Rules>,
+    scene: Scene<'_, '_>,
+) -> Result<Option<&'r Rule>, Denial<'r>> {
+    let mut first = None;
+    for entry in rules.flat_map(|rules| &rules.approve_if) {
+        match entry.judge(scene, Sense::Forbid) {
+            Truth::True => first = first.or(Some(&entry.rule)),
+            Truth::Unknown => return Err(entry.unknown(scene, Sense::Forbid)),
+            Truth::False => {}
+        }
+    }
+    Ok(first)
 }
 
 impl Entry {

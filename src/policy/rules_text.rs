@@ -11,6 +11,7 @@ use super::limits::Limits;
 use super::lookalike::Protected;
 use super::mistake::{Mistakes, Place, escaped};
 use super::rules::{Entry, Rules};
+use super::schema::Schema;
 use super::words::{self, Must};
 
 /// Compiles one entry of `tools`.
@@ -30,8 +31,26 @@ pub(super) fn of_tool(tool: &Tool<'_>, limits: &mut Limits<'_>, mistakes: &mut M
         }
         Some((_, Action::Allow)) | None => {}
     }
+    rules.schema = tool
+        .schema
+        .as_ref()
+        .and_then(|place| schema(place, &ids, mistakes));
     add(&tool.rules, (&mut rules, &mut ids), limits, mistakes);
     rules
+}
+
+fn schema(place: &Place<'_>, ids: &Ids, mistakes: &mut Mistakes) -> Option<Schema> {
+    let rule = Rule {
+        id: format!("{}/schema", ids.base).into(),
+        pointer: place.pointer.as_str().into(),
+        on_deny: None,
+        words: "the arguments must fit the schema".into(),
+    };
+    serde_json::from_str(place.value.raw())
+        .map_err(|error| error.to_string())
+        .and_then(|text| Schema::compile(&text, rule))
+        .map_err(|what| mistakes.add(place, what))
+        .ok()
 }
 
 /// Compiles `all_tools`.
@@ -60,22 +79,22 @@ fn add(
         let entry = self::entry(entry, ("deny_if", Must::Fail), ids, mistakes);
         rules.deny_if.extend(entry);
     }
+    for entry in &text.approve_if {
+        let entry = self::entry(entry, ("approve_if", Must::Fail), ids, mistakes);
+        rules.approve_if.extend(entry);
+    }
     rules.limits = limits.of(&text.limits, &ids.base, mistakes);
     rules.protected = protected(rules);
 }
 
 /// An `action`, as an entry without conditions.
 fn always(place: &Place<'_>, (section, tool): (&str, &Tool<'_>), ids: &mut Ids) -> Entry {
-    let words = match section {
-        "approve_if" => words::ASK,
-        _ => words::ALWAYS,
-    };
     Entry {
         rule: Rule {
             id: ids.next(section, "always"),
             pointer: place.pointer.as_str().into(),
             on_deny: tool.reason.as_ref().map(|reason| reason.text.into()),
-            words: words.into(),
+            words: words::always(section).into(),
         },
         clauses: Box::default(),
     }
@@ -92,23 +111,20 @@ fn entry(
         .iter()
         .filter_map(|clause| condition_text::clause(clause, entry.if_missing, mistakes))
         .collect();
-    let (name, words) = match clauses.first() {
-        // Conditions with mistakes are left out; the policy will not load, and this entry must not look unconditional.
-        None if entry
-            .place
-            .value
-            .member("conditions")?
-            .elements()
-            .next()
-            .is_some() =>
-        {
-            return None;
+    // Conditions with mistakes are left out; the policy will not load, and this entry must not look unconditional.
+    let written = entry.place.value.member("conditions")?.elements().count();
+    if clauses.len() != written {
+        return None;
+    }
+    let (name, words) = match entry.conditions.first() {
+        None => ("always".to_owned(), words::always(section).to_owned()),
+        Some(first) => {
+            let mut words = words::all_of(&entry.conditions, must);
+            if section == "approve_if" {
+                words.push_str(words::OR_ASK);
+            }
+            (condition_text::id(first), words)
         }
-        None => ("always".to_owned(), words::ALWAYS.to_owned()),
-        Some(_) => (
-            condition_text::id(entry.conditions.first()?),
-            words::all_of(&entry.conditions, must),
-        ),
     };
     Some(Entry {
         rule: Rule {
@@ -121,9 +137,14 @@ fn entry(
     })
 }
 
-/// The keys that the conditions of all entries name.
+/// The keys that the schema and the conditions of all entries name.
 fn protected(rules: &Rules) -> Protected {
     let mut protected = Protected::default();
+    if let Some(schema) = &rules.schema {
+        for steps in schema.paths() {
+            protected.add(steps, &schema.rule);
+        }
+    }
     let entries = [&rules.require, &rules.deny_if, &rules.approve_if];
     for entry in entries.into_iter().flatten() {
         let mut conditions = Vec::new();
@@ -132,7 +153,7 @@ fn protected(rules: &Rules) -> Protected {
             .iter()
             .for_each(|clause| clause.conditions(&mut conditions));
         for condition in conditions {
-            protected.add(condition, &entry.rule);
+            protected.add(&condition.path.steps, &entry.rule);
         }
     }
     protected

@@ -102,8 +102,12 @@ fn allowance(limit: &Limit) -> String {
         }
         window => format!("in any {} s", window.length().as_secs()),
     };
+    let burst = match limit.burst {
+        Some(burst) => format!(", {burst} of them back to back"),
+        None => String::new(),
+    };
     let Scope::Grant = limit.scope;
-    format!("at most {} {calls} {span} for this grant", limit.max)
+    format!("at most {} {calls} {span} for this grant{burst}", limit.max)
 }
 
 /// Whole seconds, rounded up: an agent that waits as told is not refused again.

@@ -24,7 +24,7 @@ pub(super) enum TextTest {
     /// `path_within`
     Directory(Box<[Directory]>),
     /// `url_host`
-    Host(Box<[Host]>),
+    Host(Box<[Host<'static>]>),
 }
 
 impl TextTest {

@@ -76,10 +76,10 @@ impl Sense {
     }
 
     /// The stricter of two readings of one comparison.
-    pub(super) fn stricter(self, one: bool, other: bool) -> bool {
+    pub(super) fn stricter(self, holds: [bool; 2]) -> bool {
         match self {
-            Sense::Require => one && other,
-            Sense::Forbid => one || other,
+            Sense::Require => holds.iter().all(|holds| *holds),
+            Sense::Forbid => holds.iter().any(|holds| *holds),
         }
     }
 }

@@ -5,17 +5,22 @@
 use super::document::{Clause, Test};
 use crate::json::{Kind, Value};
 
-/// Longer constants are cut: whoever wrote a regex of a page does not want it in each denial.
-const CONSTANT_CHARS_MAX: usize = 120;
+/// Longer texts are cut: whoever wrote a regex of a page does not want it in each denial.
+const TEXT_CHARS_MAX: usize = 200;
 
 /// As many constants of a list are told.
 const LIST_MAX: usize = 10;
 
-/// What is said of a rule with no conditions.
-pub(super) const ALWAYS: &str = "this tool may not be called";
+/// What is said after the conditions under which nobody need be asked.
+pub(super) const OR_ASK: &str = ", or a person must approve the call";
 
-/// What is said of a call that a person must release whatever its arguments.
-pub(super) const ASK: &str = "a person must approve each call of this tool";
+/// What is said of an entry with no conditions; a `require` without any is never broken.
+pub(super) fn always(section: &str) -> &'static str {
+    match section {
+        "approve_if" => "a person must approve each call of this tool",
+        _ => "this tool may not be called",
+    }
+}
 
 /// Whether the words say that a clause holds, or that it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,8 +121,9 @@ fn constant(value: Value<'_>) -> String {
     shown.join(", ")
 }
 
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(CONSTANT_CHARS_MAX) {
+/// The text, or as much of it as is told.
+pub(super) fn cut(text: &str) -> String {
+    match text.char_indices().nth(TEXT_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

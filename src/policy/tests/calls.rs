@@ -303,6 +303,35 @@ fn a_name_is_repeated_only_as_far_as_it_is_harmless() {
     );
 }
 
+/// Operator, constant, and what must be in `require` and in `deny_if`.
+const WORDS: &[(&str, &str, &str, &str)] = &[
+    ("eq", "\"x\"", "be \"x\"", "not be \"x\""),
+    ("neq", "true", "not be true", "be true"),
+    ("lt", "5", "be less than 5", "be at least 5"),
+    ("lte", "5", "be at most 5", "be more than 5"),
+    ("gt", "5", "be more than 5", "be at most 5"),
+    ("gte", "5", "be at least 5", "be less than 5"),
+    (
+        "in",
+        "[1,\"b\"]",
+        "be one of 1, \"b\"",
+        "not be one of 1, \"b\"",
+    ),
+    ("not_in", "[1]", "not be one of 1", "be one of 1"),
+    ("exists", "true", "be present", "be left out"),
+    ("exists", "false", "be left out", "be present"),
+    ("regex", "\"^a\"", "match \"^a\"", "not match \"^a\""),
+    ("contains", "\"a\"", "contain \"a\"", "not contain \"a\""),
+    (
+        "length_lt",
+        "5",
+        "be shorter than 5",
+        "have a length of at least 5",
+    ),
+    ("is", "\"array\"", "be an array", "not be an array"),
+    ("cidr", "[\"::/0\"]", "be in \"::/0\"", "not be in \"::/0\""),
+];
+
 #[test]
 fn words_turn_around_for_what_must_not_be() {
     let rule = |section: &str, conditions: &str| {
@@ -316,33 +345,7 @@ fn words_turn_around_for_what_must_not_be() {
             .collect::<String>()
     };
     let c = |op: &str, value: &str| format!(r#"{{"path":"args.a","op":"{op}","value":{value}}}"#);
-    for (op, value, require, deny) in [
-        ("eq", "\"x\"", "be \"x\"", "not be \"x\""),
-        ("neq", "true", "not be true", "be true"),
-        ("lt", "5", "be less than 5", "be at least 5"),
-        ("lte", "5", "be at most 5", "be more than 5"),
-        ("gt", "5", "be more than 5", "be at most 5"),
-        ("gte", "5", "be at least 5", "be less than 5"),
-        (
-            "in",
-            "[1,\"b\"]",
-            "be one of 1, \"b\"",
-            "not be one of 1, \"b\"",
-        ),
-        ("not_in", "[1]", "not be one of 1", "be one of 1"),
-        ("exists", "true", "be present", "be left out"),
-        ("exists", "false", "be left out", "be present"),
-        ("regex", "\"^a\"", "match \"^a\"", "not match \"^a\""),
-        ("contains", "\"a\"", "contain \"a\"", "not contain \"a\""),
-        (
-            "length_lt",
-            "5",
-            "be shorter than 5",
-            "have a length of at least 5",
-        ),
-        ("is", "\"array\"", "be an array", "not be an array"),
-        ("cidr", "[\"::/0\"]", "be in \"::/0\"", "not be in \"::/0\""),
-    ] {
+    for (op, value, require, deny) in WORDS {
         assert_eq!(
             rule("require", &c(op, value)),
             format!("args.a must {require}")

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::reference::{Cond, Entry, Json, Step, Tool, Whole};
+use super::model::{Cond, Entry, Json, Step};
+use super::reference::{Tool, Whole};
 
 const NUMBERS: &[&str] = &[
     "0",
@@ -155,7 +156,11 @@ fn entry() -> impl Strategy<Value = Entry> {
 
 fn tool() -> impl Strategy<Value = Tool> {
     let entries = || prop::collection::vec(entry(), 0..2);
-    (entries(), entries()).prop_map(|(require, deny_if)| Tool { require, deny_if })
+    (entries(), entries(), entries()).prop_map(|(require, deny_if, approve_if)| Tool {
+        require,
+        deny_if,
+        approve_if,
+    })
 }
 
 pub(super) fn whole() -> impl Strategy<Value = Whole> {

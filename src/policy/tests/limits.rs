@@ -66,6 +66,28 @@ fn both_spellings_of_a_rate_limit_are_one_limit() {
 }
 
 #[test]
+fn a_rate_that_could_be_read_in_two_ways_is_refused() {
+    for rate in [
+        "05/minute",
+        "5/010m",
+        "+5/minute",
+        "5/minute/hour",
+        "/minute",
+        "5/",
+        "5/m",
+        "5 /minute",
+    ] {
+        let source = format!(
+            r#"{{"version":"1","default":"deny","tools":{{"t":{{"rate_limit":"{rate}"}}}}}}"#
+        );
+        assert!(
+            Policy::compile(source.as_bytes()).is_err(),
+            "{rate} was read"
+        );
+    }
+}
+
+#[test]
 fn all_tools_of_a_glob_take_from_one_counter() {
     let policy =
         compiled(r#"{"version":"1","default":"deny","tools":{"get_*":{"rate_limit":"5/hour"}}}"#);
@@ -105,6 +127,13 @@ fn a_full_limit_says_how_many_how_long_and_when() {
             1
         ),
         "start_dicom_import_job: Slow down. At most 1 call in any 90 s for this grant. The call was not run; the next one is possible in 1 s, not earlier."
+    );
+    assert_eq!(
+        sentence(
+            r#"{"counter":"c","window":"minute","max":60,"burst":10,"on_deny":""}"#,
+            1_000
+        ),
+        "start_dicom_import_job: at most 60 calls per minute for this grant, 10 of them back to back. The call was not run; the next one is possible in 1 s, not earlier."
     );
 }
 

@@ -4,8 +4,11 @@ mod calls;
 mod hard;
 mod inputs;
 mod limits;
+mod model;
+mod numbers;
 mod operators;
 mod reference;
+mod schemas;
 mod wide;
 
 use super::*;

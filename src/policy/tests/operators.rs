@@ -108,100 +108,103 @@ fn a_call_without_arguments_misses_every_path() {
     }
 }
 
+/// Path, operator and constant, arguments that cannot be judged, and what they must be.
+const WANTED: &[(&str, &str, &str, &str)] = &[
+    (
+        "args.a",
+        r#""gt","value":1"#,
+        r#"{"a":"x"}"#,
+        "args.a must be a number",
+    ),
+    (
+        "args.a",
+        r#""eq","value":"x""#,
+        r#"{"a":1}"#,
+        "args.a must be a string",
+    ),
+    (
+        "args.a",
+        r#""eq","value":true"#,
+        r#"{"a":1}"#,
+        "args.a must be a boolean",
+    ),
+    (
+        "args.a",
+        r#""in","value":[1,"x"]"#,
+        r#"{"a":true}"#,
+        "args.a must be a string or a number",
+    ),
+    (
+        "args.a",
+        r#""regex","value":"x""#,
+        r#"{"a":[]}"#,
+        "args.a must be a string",
+    ),
+    (
+        "args.a",
+        r#""contains","value":"x""#,
+        r#"{"a":1}"#,
+        "args.a must be a string or an array of strings",
+    ),
+    (
+        "args.a",
+        r#""contains","value":1"#,
+        r#"{"a":"1"}"#,
+        "args.a must be an array of numbers",
+    ),
+    (
+        "args.a",
+        r#""length_gt","value":1"#,
+        r#"{"a":1}"#,
+        "args.a must be a string or an array",
+    ),
+    (
+        "args.a",
+        r#""cidr","value":["10.0.0.0/8","::1"]"#,
+        r#"{"a":"x"}"#,
+        "args.a must be an IP address",
+    ),
+    (
+        "args.a",
+        r#""path_within","value":"/data""#,
+        r#"{"a":"../x"}"#,
+        "args.a must be an absolute path without \"..\"",
+    ),
+    (
+        "args.a",
+        r#""url_host","value":"example.org""#,
+        r#"{"a":"x"}"#,
+        "args.a must be a plain URL such as https://host/path",
+    ),
+    (
+        "args.a.b",
+        r#""eq","value":1"#,
+        r#"{"a":"x"}"#,
+        "args.a must be an object",
+    ),
+    (
+        "args.a[0]",
+        r#""eq","value":1"#,
+        r#"{"a":{}}"#,
+        "args.a must be an array",
+    ),
+    (
+        "args.a[*].b",
+        r#""eq","value":1"#,
+        r#"{"a":[{},7]}"#,
+        "args.a[*] must be an object",
+    ),
+    (
+        "args[*]",
+        r#""eq","value":1"#,
+        "{}",
+        "args must be an array",
+    ),
+];
+
 #[test]
 fn the_agent_is_told_what_an_argument_must_be() {
-    for (path, op, arguments, words) in [
-        (
-            "args.a",
-            r#""gt","value":1"#,
-            r#"{"a":"x"}"#,
-            "args.a must be a number",
-        ),
-        (
-            "args.a",
-            r#""eq","value":"x""#,
-            r#"{"a":1}"#,
-            "args.a must be a string",
-        ),
-        (
-            "args.a",
-            r#""eq","value":true"#,
-            r#"{"a":1}"#,
-            "args.a must be a boolean",
-        ),
-        (
-            "args.a",
-            r#""in","value":[1,"x"]"#,
-            r#"{"a":true}"#,
-            "args.a must be a string or a number",
-        ),
-        (
-            "args.a",
-            r#""regex","value":"x""#,
-            r#"{"a":[]}"#,
-            "args.a must be a string",
-        ),
-        (
-            "args.a",
-            r#""contains","value":"x""#,
-            r#"{"a":1}"#,
-            "args.a must be a string or an array of strings",
-        ),
-        (
-            "args.a",
-            r#""contains","value":1"#,
-            r#"{"a":"1"}"#,
-            "args.a must be an array of numbers",
-        ),
-        (
-            "args.a",
-            r#""length_gt","value":1"#,
-            r#"{"a":1}"#,
-            "args.a must be a string or an array",
-        ),
-        (
-            "args.a",
-            r#""cidr","value":["10.0.0.0/8","::1"]"#,
-            r#"{"a":"x"}"#,
-            "args.a must be an IP address",
-        ),
-        (
-            "args.a",
-            r#""path_within","value":"/data""#,
-            r#"{"a":"../x"}"#,
-            "args.a must be an absolute path without \"..\"",
-        ),
-        (
-            "args.a",
-            r#""url_host","value":"example.org""#,
-            r#"{"a":"x"}"#,
-            "args.a must be a plain URL such as https://host/path",
-        ),
-        (
-            "args.a.b",
-            r#""eq","value":1"#,
-            r#"{"a":"x"}"#,
-            "args.a must be an object",
-        ),
-        (
-            "args.a[0]",
-            r#""eq","value":1"#,
-            r#"{"a":{}}"#,
-            "args.a must be an array",
-        ),
-        (
-            "args.a[*].b",
-            r#""eq","value":1"#,
-            r#"{"a":[{},7]}"#,
-            "args.a[*] must be an object",
-        ),
-        (
-            "args[*]",
-            r#""eq","value":1"#,
-            "{}",
-            "args must be an array",
-        ),
-    ] {
+    for (path, op, arguments, words) in WANTED {
         let policy = with_tool(&format!(
             r#"{{"deny_if":[{{"conditions":[{{"path":"{path}","op":{op}}}]}}]}}"#
         ));
@@ -238,108 +241,6 @@ fn a_star_means_every_element_in_require_and_any_in_deny_if() {
                 expected,
                 "{section} {arguments}"
             );
-        }
-    }
-}
-
-#[test]
-fn of_two_readings_of_a_number_the_stricter_stands() {
-    for (op, bound, argument, require, deny_if) in [
-        // 2^53 + 1 rounds to 2^53: a server may see either.
-        ("gt", "9007199254740992", "9007199254740993", "rule", "rule"),
-        (
-            "lte",
-            "9007199254740992",
-            "9007199254740993",
-            "rule",
-            "rule",
-        ),
-        ("eq", "9007199254740992", "9007199254740993", "rule", "rule"),
-        (
-            "neq",
-            "9007199254740992",
-            "9007199254740993",
-            "rule",
-            "rule",
-        ),
-        (
-            "gt",
-            "9007199254740992",
-            "9007199254740991",
-            "rule",
-            "allow",
-        ),
-        (
-            "gte",
-            "9223372036854775808",
-            "9223372036854775807",
-            "rule",
-            "rule",
-        ),
-        (
-            "eq",
-            "9223372036854775808",
-            "9223372036854775808",
-            "allow",
-            "rule",
-        ),
-        ("eq", "0.3", "0.30000000000000004", "rule", "allow"),
-        ("eq", "0.3", "0.30000000000000001", "rule", "rule"),
-        ("eq", "0", "-0", "allow", "rule"),
-        ("eq", "0", "-0.0e9", "allow", "rule"),
-        ("lt", "0", "-0", "rule", "allow"),
-        ("eq", "100", "1e2", "allow", "rule"),
-        ("gt", "0", "1e-400", "rule", "rule"),
-        ("gt", "1e300", "1e301", "allow", "rule"),
-        (
-            "eq",
-            "1",
-            "1e-99999999999999999999999",
-            "argument",
-            "argument",
-        ),
-        ("in", "9007199254740992", "9007199254740993", "rule", "rule"),
-        (
-            "not_in",
-            "9007199254740992",
-            "9007199254740993",
-            "rule",
-            "rule",
-        ),
-    ] {
-        let value = if op.ends_with("in") {
-            format!("[{bound}]")
-        } else {
-            bound.to_owned()
-        };
-        for (section, expected) in [("require", require), ("deny_if", deny_if)] {
-            let policy = with_tool(&format!(
-                r#"{{"{section}":[{{"conditions":[{{"path":"args.a","op":"{op}","value":{value}}}]}}]}}"#
-            ));
-            let arguments = format!(r#"{{"a":{argument}}}"#);
-            assert_eq!(
-                outcome(&policy, "t", &arguments),
-                expected,
-                "{section}: {argument} {op} {bound}"
-            );
-        }
-    }
-}
-
-#[test]
-fn of_two_readings_of_an_element_the_stricter_stands() {
-    for (elements, require, deny_if) in [
-        ("[9007199254740993]", "rule", "rule"),
-        ("[1, 9007199254740992]", "allow", "rule"),
-        ("[1, 9007199254740991]", "rule", "allow"),
-    ] {
-        for (section, expected) in [("require", require), ("deny_if", deny_if)] {
-            let policy = with_tool(&format!(
-                r#"{{"{section}":[{{"conditions":[{{"path":"args.a","op":"contains","value":9007199254740992}}]}}]}}"#
-            ));
-            let arguments = format!(r#"{{"a":{elements}}}"#);
-            let found = outcome(&policy, "t", &arguments);
-            assert_eq!(found, expected, "{section} {elements}");
         }
     }
 }

@@ -118,6 +118,54 @@ fn show_unlisted_shows_tools_but_opens_none() {
     }
 }
 
+/// Section, operator and constant for `args.a[*].b`, arguments, outcome.
+const FILLED_IN: &[(&str, &str, &str, &str)] = &[
+    ("deny_if", r#""gt","value":5"#, r#"{"c":1}"#, "argument"),
+    (
+        "deny_if",
+        r#""gt","value":5"#,
+        r#"{"c":1,"a":[{"b":1}]}"#,
+        "allow",
+    ),
+    (
+        "deny_if",
+        r#""gt","value":5"#,
+        r#"{"c":1,"a":[{"b":1},{}]}"#,
+        "argument",
+    ),
+    (
+        "deny_if",
+        r#""gt","value":5"#,
+        r#"{"c":1,"a":[]}"#,
+        "argument",
+    ),
+    (
+        "deny_if",
+        r#""gt","value":5"#,
+        r#"{"c":1,"a":[{"b":null}]}"#,
+        "argument",
+    ),
+    // Whatever the server fills in for `a`, the entry does not hold.
+    ("deny_if", r#""gt","value":5"#, r#"{"c":2}"#, "allow"),
+    ("deny_if", r#""neq","value":5"#, r#"{"c":1}"#, "argument"),
+    ("deny_if", r#""exists","value":true"#, r#"{"c":1}"#, "allow"),
+    ("deny_if", r#""exists","value":false"#, r#"{"c":1}"#, "rule"),
+    ("require", r#""lt","value":5"#, r#"{"c":1}"#, "argument"),
+    ("require", r#""lt","value":5"#, r#"{"c":2}"#, "rule"),
+    (
+        "require",
+        r#""lt","value":5"#,
+        r#"{"c":1,"a":[{"b":1}]}"#,
+        "allow",
+    ),
+    (
+        "require",
+        r#""exists","value":false"#,
+        r#"{"c":1}"#,
+        "allow",
+    ),
+];
+
 #[test]
 fn what_the_server_may_fill_in_is_unknown_where_the_author_says_so() {
     let rule = |section: &str, op: &str| {
@@ -125,55 +173,10 @@ fn what_the_server_may_fill_in_is_unknown_where_the_author_says_so() {
             r#"{{"{section}":[{{"conditions":[{{"path":"args.a[*].b","op":{op}}},{{"path":"args.c","op":"eq","value":1}}],"if_missing":"deny"}}]}}"#
         ))
     };
-    for (section, op, arguments, expected) in [
-        ("deny_if", r#""gt","value":5"#, r#"{"c":1}"#, "argument"),
-        (
-            "deny_if",
-            r#""gt","value":5"#,
-            r#"{"c":1,"a":[{"b":1}]}"#,
-            "allow",
-        ),
-        (
-            "deny_if",
-            r#""gt","value":5"#,
-            r#"{"c":1,"a":[{"b":1},{}]}"#,
-            "argument",
-        ),
-        (
-            "deny_if",
-            r#""gt","value":5"#,
-            r#"{"c":1,"a":[]}"#,
-            "argument",
-        ),
-        (
-            "deny_if",
-            r#""gt","value":5"#,
-            r#"{"c":1,"a":[{"b":null}]}"#,
-            "argument",
-        ),
-        // Whatever the server fills in for `a`, the entry does not hold.
-        ("deny_if", r#""gt","value":5"#, r#"{"c":2}"#, "allow"),
-        ("deny_if", r#""neq","value":5"#, r#"{"c":1}"#, "argument"),
-        ("deny_if", r#""exists","value":true"#, r#"{"c":1}"#, "allow"),
-        ("deny_if", r#""exists","value":false"#, r#"{"c":1}"#, "rule"),
-        ("require", r#""lt","value":5"#, r#"{"c":1}"#, "argument"),
-        ("require", r#""lt","value":5"#, r#"{"c":2}"#, "rule"),
-        (
-            "require",
-            r#""lt","value":5"#,
-            r#"{"c":1,"a":[{"b":1}]}"#,
-            "allow",
-        ),
-        (
-            "require",
-            r#""exists","value":false"#,
-            r#"{"c":1}"#,
-            "allow",
-        ),
-    ] {
+    for (section, op, arguments, expected) in FILLED_IN {
         let policy = rule(section, op);
         let found = outcome(&policy, "t", arguments);
-        assert_eq!(found, expected, "{section} {op} {arguments}");
+        assert_eq!(found, *expected, "{section} {op} {arguments}");
     }
     let told = told(&rule("deny_if", r#""gt","value":5"#), "t", r#"{"c":1}"#);
     assert!(
@@ -247,4 +250,53 @@ fn a_policy_whose_own_tests_fail_does_not_load() {
         );
         assert_eq!(mistakes[0].pointer, "/tests/0", "{test}");
     }
+}
+
+#[test]
+fn a_person_is_asked_where_an_approve_if_holds_and_nobody_where_that_is_unclear() {
+    let policy = compiled(
+        r#"{"version":"1","default":"allow",
+        "all_tools":{"approve_if":[{"conditions":[{"path":"args.all","op":"eq","value":true}],"on_deny":"Ask."}]},
+        "tools":{"t":{"approve_if":[{"conditions":[{"path":"args.a","op":"gt","value":500}]},
+                                    {"conditions":[{"path":"args.b","op":"gt","value":5}]}],
+                      "deny_if":[{"conditions":[{"path":"args.a","op":"gt","value":1000}]}]}}}"#,
+    );
+    for (tool, arguments, expected) in [
+        ("t", r#"{"a":500,"b":5}"#, "allow"),
+        (
+            "t",
+            r#"{"a":501}"#,
+            "hold /tools/t/approve_if/args.a-gt t: args.a must be at most 500, or a person must approve the call. The call was not run.",
+        ),
+        (
+            "t",
+            r#"{"a":501,"b":"x"}"#,
+            "argument /tools/t/approve_if/args.b-gt t: args.b must be a number.",
+        ),
+        ("t", r#"{"a":1001}"#, "rule /tools/t/deny_if/args.a-gt "),
+        ("t", r#"{"b":6}"#, "hold /tools/t/approve_if/args.b-gt "),
+        (
+            "t",
+            r#"{"B":501}"#,
+            "argument /tools/t/approve_if/args.b-gt ",
+        ),
+        (
+            "other",
+            r#"{"all":true}"#,
+            "hold /all_tools/approve_if/args.all-eq other: Ask. args.all must not be true, or",
+        ),
+        ("other", r#"{"a":501}"#, "allow"),
+    ] {
+        let told = told(&policy, tool, arguments);
+        assert!(told.starts_with(expected), "{tool} {arguments}: {told}");
+    }
+}
+
+// Judging the entry once to see whether it is clear and once more to see whether it holds let such a call run.
+#[test]
+fn arguments_that_take_most_of_the_work_do_not_slip_past_a_person() {
+    let policy =
+        with_tool(r#"{"approve_if":[{"conditions":[{"path":"args.a[*]","op":"eq","value":1}]}]}"#);
+    let arguments = format!(r#"{{"a":[{}1]}}"#, "2,".repeat(400_000));
+    assert_eq!(outcome(&policy, "t", &arguments), "hold");
 }
