@@ -212,6 +212,33 @@ fn too_long(max: usize) -> Bytes {
     reply::Refusal::TooLarge(max).message().into()
 }
 
+/// What some servers' readers take for the end of a line (Python's text streams, Node's `readline`), and what says the
+/// same in JSON: the first can stand only between tokens, the others only in strings.
+const OTHER_LINE_ENDS: [(char, &str); 4] = [
+    ('\r', " "),
+    ('\u{85}', "\\u0085"),
+    ('\u{2028}', "\\u2028"),
+    ('\u{2029}', "\\u2029"),
+];
+
+/// The line as one that every reader takes for one: in what follows such an end a server could see a message of its
+/// own, which nobody has judged.
+fn one_line(line: Vec<u8>) -> Bytes {
+    let ends = OTHER_LINE_ENDS.map(|(end, _)| end);
+    match std::str::from_utf8(&line) {
+        Ok(text) if text.contains(ends) => {
+            let replaced = OTHER_LINE_ENDS
+                .iter()
+                .fold(text.to_owned(), |text, (end, same)| {
+                    text.replace(*end, same)
+                });
+            replaced.into()
+        }
+        // What is not UTF-8 is refused when it is read.
+        _ => line.into(),
+    }
+}
+
 /// Lines of bounded length.
 struct Lines<R> {
     input: BufReader<R>,
@@ -228,7 +255,7 @@ enum Line {
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    /// The next line that is not blank, without its end. Dropping the future loses nothing.
+    /// The next line that is not blank, with its end. Dropping the future loses nothing.
     async fn next(&mut self) -> std::io::Result<Line> {
         loop {
             if self.is_skipping {
@@ -243,10 +270,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 .await?;
             if self.line.last() == Some(&b'\n') {
                 let line = std::mem::take(&mut self.line);
-                let line = Bytes::from(line).slice(..);
-                let line = line.slice(..line.len() - 1);
                 if !line.trim_ascii().is_empty() {
-                    return Ok(Line::Whole(line));
+                    return Ok(Line::Whole(one_line(line)));
                 }
             } else if read == 0 && self.line.len() <= self.max {
                 // What stands after the last line end was never finished.
