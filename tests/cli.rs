@@ -17,157 +17,120 @@ fn texts(output: &Output) -> (Option<i32>, String, String) {
     )
 }
 
-#[test]
-fn a_broken_configuration_is_refused_with_file_line_and_remedy() {
-    let good = "[servers.s]\nurl = \"http://127.0.0.1:1/\"\n[policies]\np = \"policy.json\"\n[grants.g]\nservers = { s = \"p\" }\n";
+const GOOD: &str = "[servers.s]\nurl = \"http://127.0.0.1:1/\"\n[policies]\np = \"policy.json\"\n[grants.g]\nservers = { s = \"p\" }\n";
+
+/// Starts with `GOOD` in which one text is replaced by another: a mistake in that line, of which it says this.
+fn refuses_configuration(replaced: (&str, &str), (line, says): (usize, &str)) {
     let folder = Folder::new();
     folder.write("policy.json", ALLOW_ALL);
-    for (broken, line, says) in [
-        (
-            good.replace("[servers.s]", "lisen = \"x\"\n[servers.s]"),
-            1,
-            "unknown field `lisen`",
-        ),
-        (
-            good.replace("[servers.s]", "listen = \"7080\"\n[servers.s]"),
-            1,
-            "socket address",
-        ),
-        (
-            good.replace("[servers.s]", "[servers.s"),
-            1,
-            "toolgate serve --help",
-        ),
-        (
-            good.replace("http://127.0.0.1:1/", "ftp://x/"),
-            1,
-            "http:// or https://",
-        ),
-        (good.replace("url = ", "curl = "), 2, "unknown field `curl`"),
-        (
-            good.replace("url = ", "command = \"x\"\nurl = "),
-            1,
-            "mixes",
-        ),
-        (
-            good.replace("url = \"http://127.0.0.1:1/\"", ""),
-            1,
-            "neither `url` nor `command`",
-        ),
-        (good.replace("servers.s", "servers.\"a/b\""), 1, "1 to 64"),
-        (
-            good.replace("{ s = \"p\" }", "{ t = \"p\" }"),
-            6,
-            "the servers are: s",
-        ),
-        (
-            good.replace("{ s = \"p\" }", "{ s = \"q\" }"),
-            6,
-            "the policies are: p",
-        ),
-        (
-            good.replace("[grants.g]\nservers = { s = \"p\" }\n", ""),
-            1,
-            "no grant is named",
-        ),
-        (
-            good.replace(
-                "[policies]",
-                "headers = { A = \"${NO_SUCH_VARIABLE}\" }\n[policies]",
-            ),
-            1,
-            "NO_SUCH_VARIABLE",
-        ),
-        (
-            good.replace("[servers.s]", "workers = 0\n[servers.s]"),
-            1,
-            "at least 1",
-        ),
-        (
-            good.replace(
-                "[servers.s]",
-                "guard = { per_second = 0, burst = 1 }\n[servers.s]",
-            ),
-            1,
-            "1000 and 2000",
-        ),
-    ] {
-        folder.write("toolgate.toml", &broken);
-        let (code, stdout, stderr) = texts(&folder.run(&["serve"]));
-        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{broken}\n{stderr}");
-        assert!(
-            stderr.contains(&format!("toolgate.toml:{line}:")),
-            "line {line} of {broken}\n{stderr}"
-        );
-        assert!(stderr.contains(says), "{says:?} is not in {stderr}");
-    }
+    assert!(GOOD.contains(replaced.0));
+    let broken = GOOD.replace(replaced.0, replaced.1);
+    folder.write("toolgate.toml", &broken);
+    let (code, stdout, stderr) = texts(&folder.run(&["serve"]));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{broken}\n{stderr}");
+    assert!(
+        stderr.contains(&format!("toolgate.toml:{line}:")),
+        "line {line} of {broken}\n{stderr}"
+    );
+    assert!(stderr.contains(says), "{says:?} is not in {stderr}");
     assert!(!folder.path("toolgate-data").exists(), "nothing was begun");
 }
 
 #[test]
-fn a_broken_policy_is_refused_with_file_line_and_remedy() {
-    let folder = Folder::of("http://127.0.0.1:1/", ALLOW_ALL);
-    let tool = |rules: &str| {
-        format!("{{\"version\":\"1\",\"default\":\"deny\",\n\"tools\":{{\"t\":{{\n{rules}}}}}}}")
-    };
-    for (broken, line) in [
-        ("{".to_owned(), 1),
-        ("{\"version\":\"1\"\n}".to_owned(), 1),
-        ("{\"default\":\"deny\"}".to_owned(), 1),
-        ("{\"version\":\"1\",\n\"default\":\"maybe\"}".to_owned(), 2),
-        (
-            "{\"version\":\"1\",\n\"default\":\"deny\",\n\"defualt\":\"deny\"}".to_owned(),
-            3,
-        ),
-        (
-            "{\"version\":\"1\",\n\"default\":\"deny\",\n\"default\":\"allow\"}".to_owned(),
-            3,
-        ),
-        (
-            tool("\"limits\":[{\"counter\":\"c\",\"window\":\"minute\",\"max\":0}]"),
-            3,
-        ),
-        (
-            tool("\"limits\":[{\"counter\":\"c\",\"window\":\"fortnight\",\"max\":1}]"),
-            3,
-        ),
-        (
-            tool(
-                "\"limits\":[{\"counter\":\"c\",\"window\":\"minute\",\"max\":1,\"scope\":\"server\"}]",
-            ),
-            3,
-        ),
-        (
-            tool(
-                "\"deny_if\":[{\"conditions\":[{\"path\":\"args.a\",\"op\":\"gtt\",\"value\":1}]}]",
-            ),
-            3,
-        ),
-        (
-            tool("\"deny_if\":[{\"conditions\":[{\"path\":\"a\",\"op\":\"gt\",\"value\":1}]}]"),
-            3,
-        ),
-        (
-            tool(
-                "\"deny_if\":[{\"conditions\":[{\"path\":\"args.a\",\"op\":\"regex\",\"value\":\"(\"}]}]",
-            ),
-            3,
-        ),
-        (tool("\"rate_limit\":\"ten a minute\""), 3),
+fn a_setting_that_cannot_be_used_is_refused_with_file_line_and_remedy() {
+    for (setting, says) in [
+        ("lisen = \"x\"", "unknown field `lisen`"),
+        ("listen = \"7080\"", "socket address"),
+        ("workers = 0", "at least 1"),
+        ("guard = { per_second = 0, burst = 1 }", "1000 and 2000"),
     ] {
-        folder.write("policy.json", &broken);
-        let (code, stdout, _) = texts(&folder.run(&["check", "policy.json"]));
-        assert_eq!(code, Some(1), "{broken}\n{stdout}");
-        assert!(
-            stdout.contains(&format!("policy.json:{line}:")),
-            "line {line} of {broken}\n{stdout}"
+        refuses_configuration(
+            ("[servers.s]", &format!("{setting}\n[servers.s]")),
+            (1, says),
         );
-        let (code, stdout, stderr) = texts(&folder.run(&["serve"]));
-        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{broken}\n{stderr}");
-        assert!(
-            stderr.contains(&format!("policy.json:{line}:")),
-            "line {line} of {broken}\n{stderr}"
+    }
+}
+
+#[test]
+fn a_broken_configuration_is_refused_with_file_line_and_remedy() {
+    let grants = "[grants.g]\nservers = { s = \"p\" }\n";
+    for (replaced, mistake) in [
+        (("[servers.s]", "[servers.s"), (1, "toolgate serve --help")),
+        (("http:/", "ftp:/"), (1, "http:// or https://")),
+        (("url = ", "curl = "), (2, "unknown field `curl`")),
+        (("url = ", "command = \"x\"\nurl = "), (1, "mixes")),
+        (
+            ("url = \"http://127.0.0.1:1/\"", ""),
+            (1, "neither `url` nor `command`"),
+        ),
+        (("servers.s", "servers.\"a/b\""), (1, "1 to 64")),
+        (
+            ("{ s = \"p\" }", "{ t = \"p\" }"),
+            (6, "the servers are: s"),
+        ),
+        (
+            ("{ s = \"p\" }", "{ s = \"q\" }"),
+            (6, "the policies are: p"),
+        ),
+        ((grants, ""), (1, "no grant is named")),
+        (
+            ("[policies]", "headers = { A = \"${NO_SUCH}\" }\n[policies]"),
+            (1, "NO_SUCH"),
+        ),
+    ] {
+        refuses_configuration(replaced, mistake);
+    }
+}
+
+/// `check` and `serve` refuse this policy for a mistake in that line.
+fn refuses_policy(broken: &str, line: usize) {
+    let folder = Folder::of("http://127.0.0.1:1/", ALLOW_ALL);
+    folder.write("policy.json", broken);
+    let place = format!("policy.json:{line}:");
+    let (code, stdout, _) = texts(&folder.run(&["check", "policy.json"]));
+    assert_eq!(code, Some(1), "{broken}\n{stdout}");
+    assert!(stdout.contains(&place), "line {line} of {broken}\n{stdout}");
+    let (code, stdout, stderr) = texts(&folder.run(&["serve"]));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{broken}\n{stderr}");
+    assert!(stderr.contains(&place), "line {line} of {broken}\n{stderr}");
+}
+
+#[test]
+fn a_broken_policy_is_refused_with_file_line_and_remedy() {
+    for (broken, line) in [
+        ("{", 1),
+        ("{\"version\":\"1\"\n}", 1),
+        ("{\"default\":\"deny\"}", 1),
+        ("{\"version\":\"1\",\n\"default\":\"maybe\"}", 2),
+        (
+            "{\"version\":\"1\",\n\"default\":\"deny\",\n\"defualt\":\"deny\"}",
+            3,
+        ),
+        (
+            "{\"version\":\"1\",\n\"default\":\"deny\",\n\"default\":\"allow\"}",
+            3,
+        ),
+    ] {
+        refuses_policy(broken, line);
+    }
+}
+
+#[test]
+fn a_rule_that_cannot_be_judged_is_refused_with_file_line_and_remedy() {
+    for rules in [
+        r#""limits":[{"counter":"c","window":"minute","max":0}]"#,
+        r#""limits":[{"counter":"c","window":"fortnight","max":1}]"#,
+        r#""limits":[{"counter":"c","window":"minute","max":1,"scope":"nobody"}]"#,
+        r#""deny_if":[{"conditions":[{"path":"args.a","op":"gtt","value":1}]}]"#,
+        r#""deny_if":[{"conditions":[{"path":"a","op":"gt","value":1}]}]"#,
+        r#""deny_if":[{"conditions":[{"path":"args.a","op":"regex","value":"("}]}]"#,
+        r#""rate_limit":"ten a minute""#,
+        r#""no_such_key":1"#,
+    ] {
+        let tool = format!(
+            "{{\"version\":\"1\",\"default\":\"deny\",\n\"tools\":{{\"t\":{{\n{rules}}}}}}}"
         );
+        refuses_policy(&tool, 3);
     }
 }
 
