@@ -216,6 +216,12 @@ fn the_metrics_have_the_names_and_labels_that_the_readme_says() {
         ),
         (1.0, 1.0)
     );
+}
+
+#[test]
+fn the_metrics_have_histograms_with_buckets_and_tell_the_build() {
+    let (_upstream, _folder, gateway, agent) = stage(ALLOW_ALL);
+    agent.call("work");
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(
         gateway.metric(&format!("toolgate_build_info{{version=\"{version}\"}}")),

@@ -6,19 +6,19 @@ use std::process::ExitCode;
 
 use super::CheckArgs;
 use super::terminal::CliError;
-use crate::policy::Policy;
+use crate::config::load_policy;
 
 /// Exit code 0 if all are valid, 1 if one is not, 2 if one cannot be read.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let mut valid = true;
     for file in &args.files {
-        let source = std::fs::read(file).map_err(|error| {
+        std::fs::File::open(file).map_err(|error| {
             CliError::unusable(format!(
                 "{}: cannot read this policy: {error}",
                 file.display()
             ))
         })?;
-        match Policy::compile(&source) {
+        match load_policy(file) {
             Ok(policy) => println!(
                 "{}: valid ({} limits, hash {})",
                 file.display(),
@@ -27,9 +27,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
             ),
             Err(mistakes) => {
                 valid = false;
-                for mistake in &mistakes {
-                    println!("{}: {mistake}", file.display());
-                }
+                mistakes.iter().for_each(|mistake| println!("{mistake}"));
             }
         }
     }

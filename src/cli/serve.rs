@@ -151,7 +151,7 @@ fn serve(
     };
     let hangup = Arc::new(Notify::new());
     operator.spawn(watch(Reloader::new(shared.clone(), start), hangup.clone()));
-    operator.block_on(told.to_end(&hangup));
+    operator.block_on(told.until_end(&hangup));
     is_ready.store(false, Ordering::Release);
     drain(operator, &shared, (workers, drain_max));
     ledger.close()?;
@@ -210,7 +210,7 @@ impl Told {
     }
 
     /// Returns on SIGTERM or SIGINT; SIGHUP reloads.
-    async fn to_end(mut self, hangup: &Notify) {
+    async fn until_end(mut self, hangup: &Notify) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,

@@ -224,6 +224,33 @@ fn too_long(max: usize) -> Bytes {
     reply::Refusal::TooLarge(max).message().into()
 }
 
+/// What some servers' readers take for the end of a line (Python's text streams, Node's `readline`), and what says the
+/// same in JSON: the first can stand only between tokens, the others only in strings.
+const OTHER_LINE_ENDS: [(char, &str); 4] = [
+    ('\r', " "),
+    ('\u{85}', "\\u0085"),
+    ('\u{2028}', "\\u2028"),
+    ('\u{2029}', "\\u2029"),
+];
+
+/// The line as one that every reader takes for one: in what follows such an end a server could see a message of its
+/// own, which nobody has judged.
+fn one_line(line: Vec<u8>) -> Bytes {
+    let ends = OTHER_LINE_ENDS.map(|(end, _)| end);
+    match std::str::from_utf8(&line) {
+        Ok(text) if text.contains(ends) => {
+            let replaced = OTHER_LINE_ENDS
+                .iter()
+                .fold(text.to_owned(), |text, (end, same)| {
+                    text.replace(*end, same)
+                });
+            replaced.into()
+        }
+        // What is not UTF-8 is refused when it is read.
+        _ => line.into(),
+    }
+}
+
 /// Lines of bounded length.
 struct Lines<R> {
     input: BufReader<R>,
@@ -254,9 +281,9 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 .read_until(b'\n', &mut self.line)
                 .await?;
             if self.line.last() == Some(&b'\n') {
-                let line = Bytes::from(std::mem::take(&mut self.line));
+                let line = std::mem::take(&mut self.line);
                 if !line.trim_ascii().is_empty() {
-                    return Ok(Line::Whole(line));
+                    return Ok(Line::Whole(one_line(line)));
                 }
             } else if read == 0 && self.line.len() <= self.max {
                 // What stands after the last line end was never finished.
