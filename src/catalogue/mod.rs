@@ -36,12 +36,12 @@ pub struct Page {
 }
 
 impl Catalogue {
-    /// A catalogue that knows what an earlier run saw: server and the tools of its complete list.
+    /// A catalogue that remembers the names an earlier run saw. Their lists count as incomplete until they are seen
+    /// again: the server may be another version by now.
     pub fn restored(lists: impl IntoIterator<Item = (Box<str>, Vec<Box<str>>)>) -> Catalogue {
         let offer = |tools: Vec<_>| Offer {
             tools: tools.into_iter().collect(),
-            has_first_page: true,
-            has_last_page: true,
+            ..Offer::default()
         };
         let servers = lists
             .into_iter()
@@ -50,6 +50,11 @@ impl Catalogue {
         Catalogue {
             servers: RwLock::new(servers),
         }
+    }
+
+    /// Forgets a server that is gone, or another one now under the same name.
+    pub fn forget(&self, server: &str) {
+        self.servers.write().remove(server);
     }
 
     /// Takes note of one page of a server's list. Returns all names if the list is complete and this page changed it:
@@ -141,9 +146,21 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_saw_is_known_at_once() {
+    fn what_an_earlier_run_saw_is_remembered_but_refuses_nothing() {
         let catalogue = Catalogue::restored([("s".into(), names(&["a"]))]);
         assert_eq!(catalogue.listing("s", "a"), Listing::Listed);
-        assert_eq!(catalogue.listing("s", "b"), Listing::NotListed);
+        assert_eq!(catalogue.listing("s", "b"), Listing::Unknown);
+    }
+
+    #[test]
+    fn another_server_under_the_same_name_is_not_judged_by_the_list_of_the_first() {
+        let catalogue = Catalogue::default();
+        let whole = Page {
+            is_first: true,
+            is_last: true,
+        };
+        catalogue.saw("s", &names(&["a"]), whole);
+        catalogue.forget("s");
+        assert_eq!(catalogue.listing("s", "b"), Listing::Unknown);
     }
 }

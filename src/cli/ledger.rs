@@ -14,7 +14,7 @@ use crate::catalogue::Catalogue;
 use crate::clock::{Anchor, Clock};
 use crate::config::Config;
 use crate::counters::{COUNTERS_MAX, Counters};
-use crate::gateway::{Materials, Shared, Snapshot, Stopping};
+use crate::gateway::{Bodies, Materials, Shared, Snapshot, Stopping};
 use crate::record::{self, Metrics};
 use crate::sessions::Sessions;
 use crate::store::{DataLock, KeptGrant, Position, Store};
@@ -98,6 +98,7 @@ impl Ledger {
             metrics,
             clock: self.clock.clone(),
             store: self.store.clone(),
+            bodies: Bodies::default(),
             stopping: Stopping::default(),
         }))
     }

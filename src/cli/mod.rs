@@ -51,6 +51,7 @@ Further settings, with their defaults:
   hosts = []                        # `Host` values served besides loopback names and the listen address
   origins = []                      # `Origin` values served besides the same host's
   body_max_bytes = 4194304          # the longest request
+  bodies_max_bytes = 536870912      # all requests that are held at a time
   body_timeout_seconds = 30         # how long it may take to arrive
   drain_seconds = 10                # how long calls in flight may go on after SIGTERM
   sse_keep_alive_seconds = 15       # a comment on quiet event streams

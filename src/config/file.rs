@@ -34,6 +34,7 @@ struct File {
     #[serde(default)]
     origins: Vec<String>,
     body_max_bytes: Option<NonZeroUsize>,
+    bodies_max_bytes: Option<NonZeroUsize>,
     body_timeout_seconds: Option<NonZeroU64>,
     drain_seconds: Option<u64>,
     sse_keep_alive_seconds: Option<NonZeroU64>,
@@ -152,6 +153,9 @@ impl Reading<'_> {
             body_max: file
                 .body_max_bytes
                 .map_or(default.body_max, NonZeroUsize::get),
+            bodies_max: file
+                .bodies_max_bytes
+                .map_or(default.bodies_max, NonZeroUsize::get),
             body_timeout: file
                 .body_timeout_seconds
                 .map_or(default.body_timeout, seconds),

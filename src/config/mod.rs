@@ -52,6 +52,9 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// The longest body of a request in bytes. Default 4 MiB: far above any tool call seen, far below a worker's memory.
     pub body_max: usize,
+    /// All requests' bodies together, in bytes, while they are read and until their replies begin. Default 512 MiB: room
+    /// for 128 of the longest, and for half a million ordinary ones.
+    pub bodies_max: usize,
     /// How long a request's body may take. Default 30 s.
     pub body_timeout: Duration,
     /// How long calls in flight may go on after SIGTERM. Default 10 s.
@@ -71,6 +74,7 @@ impl Default for Settings {
             hosts: Vec::new(),
             origins: Vec::new(),
             body_max: 4 << 20,
+            bodies_max: 512 << 20,
             body_timeout: Duration::from_secs(30),
             drain_max: Duration::from_secs(10),
             sse_keep_alive: Duration::from_secs(15),

@@ -3,12 +3,14 @@
 //! It never counts and never outlives its policy: after a reload a new account finds the same counters by their keys.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::counter::Counter;
-use super::guard::Guard;
+use super::guard::{Guard, Passing};
 use super::key::{CounterKey, Holder};
+use crate::clock::Timestamp;
 use crate::policy::Limit;
 
 /// A handle to each counter that a policy may charge for one holder, so that a call hashes nothing.
@@ -37,5 +39,11 @@ impl Account {
             slots: slots.collect(),
             guard,
         }
+    }
+
+    /// Lets a call that is refused anyway pass the grant's guard, so that a flood of such calls meets it too; else how
+    /// long until it would. A call that is charged passes the guard in [`super::Counters::charge`].
+    pub fn pass_guard(&self, now: Timestamp) -> Result<(), Duration> {
+        self.guard.stage(now).map(Passing::commit)
     }
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::reply::Refusal;
+use crate::clock::Timestamp;
 use crate::grants::{Grant, Seat, Token};
 use crate::json::{Document, Duplicates, Reader};
 use crate::mcp::{self, Envelope, Message, Method, ModernHeaders, ToolsCall};
@@ -180,8 +181,13 @@ impl Judge {
             Decision::Hold(held) => Verdict::Held(held, call.tool.into()),
             Decision::Deny(denial) => Verdict::Denied(denial, call.tool.into()),
         };
+        let verdict = guarded(verdict, seat, now);
         match &verdict {
             Verdict::Admitted(_) => {}
+            // A flood's lines are kept short.
+            Verdict::Denied(denial @ Denial::Guard { .. }, _) => {
+                self.journal.denied(&Entry { keys: &[], ..entry }, denial);
+            }
             Verdict::Denied(denial, _) => self.journal.denied(&entry, denial),
             Verdict::Held(held, _) => self.journal.held(&entry, held),
         }
@@ -189,6 +195,19 @@ impl Judge {
             envelope: message.envelope,
             request_id,
             verdict,
+        }
+    }
+}
+
+/// A call that was admitted has passed its grant's guard; one that was not meets it here.
+fn guarded<'p>(verdict: Verdict<'p>, seat: &Seat, now: Timestamp) -> Verdict<'p> {
+    match verdict {
+        Verdict::Admitted(_) | Verdict::Denied(Denial::Guard { .. }, _) => verdict,
+        Verdict::Denied(_, ref tool) | Verdict::Held(_, ref tool) => {
+            match seat.account.pass_guard(now) {
+                Ok(()) => verdict,
+                Err(retry_after) => Verdict::Denied(Denial::Guard { retry_after }, tool.clone()),
+            }
         }
     }
 }

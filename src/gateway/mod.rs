@@ -6,6 +6,7 @@
 //! `tools_call` is the path of a call, `passthrough` and `tools_list` the path of everything else, `body` streams a
 //! reply, `reply` words what the gateway says itself.
 
+mod bodies;
 mod body;
 mod call_record;
 mod door;
@@ -33,6 +34,7 @@ use crate::counters::Counters;
 use crate::record::Metrics;
 use crate::store::Store;
 
+pub use bodies::Bodies;
 pub use listener::{ListenError, Listeners};
 pub use reload::{Load, Reloader, Seen, Start, watch};
 pub use snapshot::{Materials, Snapshot};
@@ -54,6 +56,8 @@ pub struct Shared {
     pub clock: Clock,
     /// What is kept.
     pub store: Store,
+    /// How much of agents' requests is held.
+    pub bodies: Bodies,
     /// How the gateway stops.
     pub stopping: Stopping,
 }

@@ -98,7 +98,11 @@ pub(super) async fn pass(
                 let reply = Response::from_parts(for_the_agent(head), body);
                 tools_list::whole(reply, scan, id.as_deref()).await
             }
-            Some(scan) => listening(worker, reply, (scan, method == http::Method::GET)),
+            Some(_) if is_encoded(&reply) => reply::json_reply(
+                StatusCode::BAD_GATEWAY,
+                reply::unreadable_list(id.as_deref()),
+            ),
+            Some(scan) => listening(worker, reply, (scan, id)),
             None => stream(worker, reply, None),
         },
         Err(error) => {
@@ -115,25 +119,29 @@ pub(super) async fn pass(
     }
 }
 
-/// An event stream that may carry a list; one that only listens (`GET`) ends when the gateway drains.
+/// An event stream that may carry a list; one that answers no request (`GET`) ends when the gateway drains.
 fn listening(
     worker: &Rc<Worker>,
     reply: Response<ReplyBody>,
-    (scan, only_listens): (ListScan, bool),
+    (scan, id): (ListScan, Option<String>),
 ) -> Response<Body> {
     if !is_event_stream(&reply) {
         return stream(worker, reply, None);
     }
     let (head, mut body) = opened(worker, reply);
-    body.filter = Some(EventFilter::new(scan));
-    if only_listens {
+    if id.is_none() {
         body.ends_with = Some(Box::pin(
             worker.shared.stopping.draining.clone().cancelled_owned(),
         ));
     }
-    let mut response = Response::from_parts(head, Body::stream(body));
-    response.headers_mut().remove(http::header::CONTENT_LENGTH);
-    response
+    body.filter = Some(EventFilter::new(scan, id));
+    Response::from_parts(head, Body::stream(body))
+}
+
+/// Whether a reply is compressed, although nobody asked for that: it cannot be filtered.
+fn is_encoded(reply: &Response<ReplyBody>) -> bool {
+    let encoding = reply.headers().get(http::header::CONTENT_ENCODING);
+    encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// Streams an upstream's reply to the agent.
@@ -180,6 +188,8 @@ fn opened(worker: &Rc<Worker>, reply: Response<ReplyBody>) -> (http::response::P
         // nginx would hold events back (the header is its own, and other proxies honour it).
         head.headers
             .insert("x-accel-buffering", HeaderValue::from_static("no"));
+        // Comments and filtering change it.
+        head.headers.remove(http::header::CONTENT_LENGTH);
         body.quiet = Some(Quiet::every(
             worker.shared.snapshot.load().settings.sse_keep_alive,
         ));

@@ -152,6 +152,8 @@ impl Reloader {
                 );
                 self.shared.snapshot.store(Arc::new(next));
                 self.shared.metrics.reloads_applied.increment(1);
+                gone.iter()
+                    .for_each(|server| self.shared.catalogue.forget(server.name()));
                 gone
             }
             Err(error) => self.refused(&error),

@@ -37,6 +37,10 @@ pub(super) enum Refusal {
     NotFound,
     #[error("only POST, GET and DELETE are understood here")]
     Method,
+    #[error("this revision of MCP knows POST only")]
+    OnlyPost,
+    #[error("the gateway holds as much of requests as it may; try again in a moment")]
+    Full,
     #[error("{0}")]
     Unauthenticated(Unauthenticated),
     #[error("this grant does not cover this server")]
@@ -75,7 +79,8 @@ impl Refusal {
             Refusal::Misdirected => "host",
             Refusal::Origin => "origin",
             Refusal::NotFound => "not_found",
-            Refusal::Method => "method",
+            Refusal::Method | Refusal::OnlyPost => "method",
+            Refusal::Full => "bodies_full",
             Refusal::Unauthenticated(why) => why.label(),
             Refusal::NotCovered => "not_covered",
             Refusal::Slow => "slow",
@@ -101,7 +106,7 @@ impl Refusal {
             Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Refusal::Origin | Refusal::NotCovered => StatusCode::FORBIDDEN,
             Refusal::NotFound => StatusCode::NOT_FOUND,
-            Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::Method | Refusal::OnlyPost => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Refusal::Slow => StatusCode::REQUEST_TIMEOUT,
             Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -114,7 +119,7 @@ impl Refusal {
             Refusal::UnknownMethod {
                 is_modern: false, ..
             } => StatusCode::OK,
-            Refusal::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Draining | Refusal::Full => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -153,6 +158,7 @@ impl Refusal {
             Refusal::Method => {
                 drop(headers.insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE")))
             }
+            Refusal::OnlyPost => drop(headers.insert(ALLOW, HeaderValue::from_static("POST"))),
             Refusal::Unauthenticated(why) => {
                 let challenge = match why {
                     Unauthenticated::Missing => "Bearer realm=\"toolgate\"",
@@ -163,6 +169,10 @@ impl Refusal {
             // What follows on the connection may be the rest of a body that was not read.
             Refusal::Framing(_) | Refusal::Slow | Refusal::TooLarge(_) => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Refusal::Full => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Refusal::Draining => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => {}

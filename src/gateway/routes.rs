@@ -4,13 +4,15 @@
 
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
 use http::{Method, Request as HttpRequest, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 
+use super::bodies::Room;
 use super::body::Body;
 use super::door::{self, Entry, single};
 use super::judge::{Judged, Sent};
@@ -46,14 +48,21 @@ async fn answer(
     }
     if head.method == Method::POST {
         media_type(&head.headers)?;
-        let body = read(body, &head.headers, &snapshot.settings).await?;
+        let mut room = worker.shared.bodies.room(snapshot.settings.bodies_max);
+        let body = read(body, &head.headers, (&snapshot.settings, &mut room)).await?;
+        // A body may take its time. It is judged by what is in force now, not by what was when its head came.
+        let now = worker.shared.snapshot.load_full();
+        let entry = match Arc::ptr_eq(&now, &snapshot) {
+            true => entry,
+            false => door::enter(&now, &head)?,
+        };
         return post(worker, entry, head.headers, body).await;
     }
     let era = modern_headers(&head.headers).map_or(Era::Legacy, |headers| headers.era());
     if era == Era::Modern {
-        return Err(Refusal::Method);
+        return Err(Refusal::OnlyPost);
     }
-    if !http_body::Body::is_end_stream(&body) {
+    if !body.is_end_stream() {
         return Err(Refusal::Framing("a request with this method has no body"));
     }
     let request = Request {
@@ -139,7 +148,11 @@ fn media_type(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// The whole body, or nothing. Trailers are left behind.
-async fn read(body: Incoming, headers: &HeaderMap, settings: &Settings) -> Result<Bytes, Refusal> {
+async fn read(
+    body: Incoming,
+    headers: &HeaderMap,
+    (settings, room): (&Settings, &mut Room<'_>),
+) -> Result<Bytes, Refusal> {
     let max = settings.body_max;
     let declared = headers
         .get(CONTENT_LENGTH)
@@ -147,15 +160,37 @@ async fn read(body: Incoming, headers: &HeaderMap, settings: &Settings) -> Resul
     if declared.is_some_and(|declared| declared > max as u64) {
         return Err(Refusal::TooLarge(max));
     }
-    let collecting = Limited::new(body, max).collect();
-    let collected = tokio::time::timeout(settings.body_timeout, collecting)
-        .await
-        .map_err(|_| Refusal::Slow)?;
-    match collected {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge(max)),
-        Err(_) => Err(Refusal::Framing(
-            "the body broke off or its framing is broken",
-        )),
+    let collecting = collect(Limited::new(body, max), room);
+    let collected = tokio::time::timeout(settings.body_timeout, collecting).await;
+    collected.map_err(|_| Refusal::Slow)?
+}
+
+/// Puts the pieces together; a body that comes in one piece, as nearly all do, is not copied.
+async fn collect(mut body: Limited<Incoming>, room: &mut Room<'_>) -> Result<Bytes, Refusal> {
+    let max = body.size_hint().upper().unwrap_or(u64::MAX);
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+            true => Refusal::TooLarge(usize::try_from(max).unwrap_or(usize::MAX)),
+            false => Refusal::Framing("the body broke off or its framing is broken"),
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if !room.take(data.len()) {
+            return Err(Refusal::Full);
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            whole.extend_from_slice(if whole.is_empty() { &first } else { &[] });
+            whole.extend_from_slice(&data);
+        }
     }
+    Ok(if whole.is_empty() {
+        first
+    } else {
+        whole.freeze()
+    })
 }

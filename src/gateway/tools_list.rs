@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::Response;
 use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 
 use super::body::Body;
@@ -140,15 +140,18 @@ pub(super) async fn whole(
     let (mut head, body) = reply.into_parts();
     let collected = Limited::new(body, LIST_MAX).collect().await;
     let Ok(bytes) = collected.map(|collected| collected.to_bytes()) else {
-        return reply::json_reply(http::StatusCode::BAD_GATEWAY, reply::unreadable_list(id));
+        return reply::json_reply(StatusCode::BAD_GATEWAY, reply::unreadable_list(id));
     };
     let bytes = match scan.scan(&bytes, head.status.is_success()) {
         Scanned::Passes => bytes,
         Scanned::Filtered(bytes) => bytes.into(),
-        // An error page of some proxy before the server, say: it holds no list, so that it may pass.
-        Scanned::Unreadable if !head.status.is_success() => bytes,
+        // Nobody can say what a page that cannot be read would show; its status is told all the same.
         Scanned::Unreadable => {
-            return reply::json_reply(http::StatusCode::BAD_GATEWAY, reply::unreadable_list(id));
+            let status = match head.status.is_success() {
+                true => StatusCode::BAD_GATEWAY,
+                false => head.status,
+            };
+            return reply::json_reply(status, reply::unreadable_list(id));
         }
     };
     head.headers
@@ -162,14 +165,17 @@ pub(super) async fn whole(
 pub(super) struct EventFilter {
     events: EventStream,
     scan: ListScan,
+    /// The raw id of the request that is answered, if one is.
+    id: Option<String>,
     is_broken: bool,
 }
 
 impl EventFilter {
-    pub(super) fn new(scan: ListScan) -> EventFilter {
+    pub(super) fn new(scan: ListScan, id: Option<String>) -> EventFilter {
         EventFilter {
             events: EventStream::new(LIST_MAX),
             scan,
+            id,
             is_broken: false,
         }
     }
@@ -214,7 +220,8 @@ impl EventFilter {
                     server = &*self.scan.server.spec.name,
                     "an event that cannot be read was not passed on"
                 );
-                out.extend_from_slice(&event.with_data(&reply::unreadable_list(None)));
+                let refused = reply::unreadable_list(self.id.as_deref());
+                out.extend_from_slice(&event.with_data(&refused));
             }
         }
     }

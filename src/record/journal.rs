@@ -28,6 +28,9 @@ use crate::store::Position;
 /// Bytes of lines that may wait for one write. A line is 50 KiB at the very most, so this is no fewer than 80 calls.
 const STAGED_MAX: usize = 4 << 20;
 
+/// Of these, how much lines may take that nobody waits for: a flood of refused calls must leave room for the others'.
+const UNAWAITED_MAX: usize = STAGED_MAX / 2;
+
 /// How often the writer lets others go first while lines still come: a bound, so that a busy worker writes too.
 const YIELDS_MAX: usize = 16;
 
@@ -156,7 +159,9 @@ impl Journal {
     /// Whoever drops the future instead of waiting keeps the charge: nobody knows then whether the call was written.
     pub fn decision<'p>(&self, admitted: Admitted<'p>, entry: &Entry<'_>) -> Recording<'p> {
         let verdict = Verdict::allow(admitted.taken());
-        let staged = self.stage(|lines, now| line::decision(lines, now, entry, verdict));
+        let staged = self.stage(STAGED_MAX, |lines, now| {
+            line::decision(lines, now, entry, verdict)
+        });
         Recording {
             written: staged.map(Written),
             admitted: Some(admitted),
@@ -167,18 +172,24 @@ impl Journal {
     /// Stages the decision line of a call that does not run. Nobody waits for it.
     pub fn denied(&self, entry: &Entry<'_>, denial: &Denial<'_>) {
         let verdict = Verdict::deny(denial);
-        self.stage(|lines, now| line::decision(lines, now, entry, verdict));
+        self.stage(UNAWAITED_MAX, |lines, now| {
+            line::decision(lines, now, entry, verdict)
+        });
     }
 
     /// Stages the decision line of a call that waits for a person.
     pub fn held(&self, entry: &Entry<'_>, held: &Held<'_>) {
         let verdict = Verdict::hold(held);
-        self.stage(|lines, now| line::decision(lines, now, entry, verdict));
+        self.stage(UNAWAITED_MAX, |lines, now| {
+            line::decision(lines, now, entry, verdict)
+        });
     }
 
     /// Stages the outcome line of a recorded call. To be told before the refund is made.
     pub fn outcome(&self, request_id: Uuid, outcome: &OutcomeLine<'_>) {
-        self.stage(|lines, now| line::outcome(lines, now, request_id, outcome));
+        self.stage(STAGED_MAX, |lines, now| {
+            line::outcome(lines, now, request_id, outcome)
+        });
     }
 
     /// Ready when all lines staged so far are written, or could not be.
@@ -203,9 +214,9 @@ impl Journal {
         self.0.progress.clone()
     }
 
-    fn stage(&self, put: impl FnOnce(&mut Vec<u8>, Timestamp)) -> Option<Rc<Batch>> {
+    fn stage(&self, max: usize, put: impl FnOnce(&mut Vec<u8>, Timestamp)) -> Option<Rc<Batch>> {
         let mut staged = self.0.staged.borrow_mut();
-        if staged.is_closed || staged.lines.len() >= STAGED_MAX {
+        if staged.is_closed || staged.lines.len() >= max {
             self.0.progress.0.lost.fetch_add(1, Ordering::Relaxed);
             return None;
         }
