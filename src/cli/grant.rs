@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::terminal::CliError;
 use super::{GrantCommand, Place};
 use crate::clock::{Anchor, Clock, Timestamp};
-use crate::config::Config;
+use crate::config::Outline;
 use crate::grants::Token;
 use crate::store::{KeptGrant, Store};
 
@@ -20,16 +20,16 @@ pub(super) fn run(command: GrantCommand) -> Result<ExitCode, CliError> {
 }
 
 fn new(name: &str, place: &Place) -> Result<ExitCode, CliError> {
-    let config = place.config_or_demo()?;
-    if !config.grants.contains_key(name) {
-        let known: Vec<_> = config.grants.keys().map(|name| &**name).collect();
+    let outline = place.outline()?;
+    if !outline.grants.iter().any(|known| &**known == name) {
+        let known: Vec<_> = outline.grants.iter().map(|name| &**name).collect();
         let what = format!(
             "the configuration has no grant {name:?}\n    it has: {}; or add [grants.{name}]",
             known.join(", ")
         );
         return Err(CliError::unusable(what));
     }
-    let store = open(&config)?;
+    let store = open(&outline)?;
     let (grant, token) = mint(&store, name)?;
     println!("{}", token.reveal());
     eprintln!(
@@ -58,12 +58,12 @@ pub(super) fn mint(store: &Store, name: &str) -> Result<(KeptGrant, Token), CliE
 }
 
 fn list(place: &Place) -> Result<ExitCode, CliError> {
-    let config = place.config_or_demo()?;
-    let grants = open(&config)?.grants().wait().map_err(CliError::failed)?;
+    let outline = place.outline()?;
+    let grants = open(&outline)?.grants().wait().map_err(CliError::failed)?;
     for grant in &grants {
         let state = match grant.revoked_at {
             Some(at) => format!("revoked {}", at.date()),
-            None if config.grants.contains_key(&grant.name) => "in force".into(),
+            None if outline.grants.contains(&grant.name) => "in force".into(),
             None => "not in the configuration".into(),
         };
         println!(
@@ -80,8 +80,8 @@ fn list(place: &Place) -> Result<ExitCode, CliError> {
 }
 
 fn revoke(id: &str, place: &Place) -> Result<ExitCode, CliError> {
-    let config = place.config_or_demo()?;
-    let was_in_force = open(&config)?
+    let outline = place.outline()?;
+    let was_in_force = open(&outline)?
         .revoke_grant(id, wall())
         .wait()
         .map_err(CliError::failed)?;
@@ -95,8 +95,8 @@ fn revoke(id: &str, place: &Place) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(config: &Config) -> Result<Store, CliError> {
-    Store::open(&config.data).map_err(CliError::failed)
+fn open(outline: &Outline) -> Result<Store, CliError> {
+    Store::open(&outline.data).map_err(CliError::failed)
 }
 
 /// For people to read: no window is counted from it.

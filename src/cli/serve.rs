@@ -2,7 +2,6 @@
 //!
 //! It never serves before the counters are restored, and never ends before the journal is written.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +11,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::ledger::{Around, Ledger};
 use super::terminal::{CliError, start_log};
-use super::{Place, ServeArgs, grant, welcome};
+use super::{ServeArgs, grant, welcome};
 use crate::admin;
 use crate::config::{Config, ONLY_GRANT};
 use crate::gateway::{Listeners, Load, Reloader, Seen, Shared, Start, Workers, watch};
@@ -29,7 +29,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 pub(super) fn run(args: ServeArgs) -> Result<ExitCode, CliError> {
     start_log();
-    let load = loader(args)?;
+    let load = loader(args);
     let config = load()?;
     let operator = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -49,32 +49,13 @@ pub(super) fn run(args: ServeArgs) -> Result<ExitCode, CliError> {
 }
 
 /// Reads the configuration as the command line says, now and at each reload.
-fn loader(args: ServeArgs) -> Result<Load, CliError> {
-    let ServeArgs {
-        place,
-        listen,
-        admin,
-    } = args;
-    // The first reading tells in the command line's words; later ones are the reloader's.
-    place.config()?;
-    Ok(Box::new(move || {
-        let mut config = reading(&place)?;
-        config.listen = listen.unwrap_or(config.listen);
-        config.admin = admin.unwrap_or(config.admin);
+fn loader(args: ServeArgs) -> Load {
+    Box::new(move || {
+        let mut config = args.place.config()?;
+        config.listen = args.listen.unwrap_or(config.listen);
+        config.admin = args.admin.unwrap_or(config.admin);
         Ok(config)
-    }))
-}
-
-fn reading(place: &Place) -> Result<Config, crate::config::ConfigError> {
-    let mut config = match (&place.config, place.demo) {
-        (Some(path), _) => Config::load(path, place.policy.as_deref())?,
-        (None, true) => Config::demo(std::env::current_exe().unwrap_or_else(|_| "toolgate".into())),
-        (None, false) => Config::load(Path::new(super::terminal::CONFIG_DEFAULT), None)?,
-    };
-    if let Some(data) = &place.data {
-        config.data = data.clone();
-    }
-    Ok(config)
+    })
 }
 
 /// A token for the demo's grant, if its folder has none in force.
@@ -140,7 +121,6 @@ fn serve(
         admin: admin_address,
         shared: &shared,
     });
-    let drain_max = config.settings.drain_max;
     let start = Start {
         sessions,
         operator: operator.handle().clone(),
@@ -153,7 +133,7 @@ fn serve(
     operator.spawn(watch(Reloader::new(shared.clone(), start), hangup.clone()));
     operator.block_on(told.until_end(&hangup));
     is_ready.store(false, Ordering::Release);
-    drain(operator, &shared, (workers, drain_max));
+    drain(operator, &shared, workers);
     ledger.close()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -222,7 +202,8 @@ impl Told {
 }
 
 /// Lets calls in flight end within the bound, then ends everything: workers, then child processes.
-fn drain(operator: &Runtime, shared: &Shared, (workers, max): (Workers, Duration)) {
+fn drain(operator: &Runtime, shared: &Shared, workers: Workers) {
+    let max = shared.snapshot.load().settings.drain_max;
     tracing::info!(?max, "draining");
     shared.stopping.draining.cancel();
     let ending = shared.stopping.ending.clone();
@@ -234,9 +215,11 @@ fn drain(operator: &Runtime, shared: &Shared, (workers, max): (Workers, Duration
     bound.abort();
     let servers = shared.snapshot.load_full().upstreams();
     operator.block_on(async {
+        let mut stops = JoinSet::new();
         for server in servers {
-            server.stop().await;
+            stops.spawn(async move { server.stop().await });
         }
+        stops.join_all().await;
     });
     tracing::info!("stopped");
 }

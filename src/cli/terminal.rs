@@ -4,11 +4,11 @@
 
 use std::error::Error;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::Place;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, DATA_DEFAULT, Outline};
 use crate::record::chain;
 
 /// Why a command did not do what it was asked to.
@@ -49,22 +49,18 @@ impl From<ConfigError> for CliError {
 }
 
 /// The file that is used when no other is named.
-pub(super) const CONFIG_DEFAULT: &str = "toolgate.toml";
+const CONFIG_DEFAULT: &str = "toolgate.toml";
 
 impl Place {
     /// The configuration that the flags name: a file, `./toolgate.toml`, or the embedded defaults.
-    pub(super) fn config(&self) -> Result<Config, CliError> {
+    pub(super) fn config(&self) -> Result<Config, ConfigError> {
         let mut config = match (&self.config, self.demo) {
             (Some(path), _) => Config::load(path, self.policy.as_deref())?,
-            (None, true) => Config::demo(this_program()?),
+            (None, true) => Config::demo(this_program()),
             (None, false) if Path::new(CONFIG_DEFAULT).exists() => {
                 Config::load(Path::new(CONFIG_DEFAULT), None)?
             }
-            (None, false) => {
-                let what = "there is no ./toolgate.toml, and no --config was given\n    \
-                            try `--demo` for embedded defaults, or see `toolgate serve --help` for an example of the file";
-                return Err(CliError::unusable(what));
-            }
+            (None, false) => return Err(ConfigError::missing(Path::new(CONFIG_DEFAULT))),
         };
         if let Some(data) = &self.data {
             config.data = data.clone();
@@ -72,25 +68,29 @@ impl Place {
         Ok(config)
     }
 
-    /// The same for `grant`, which also works in a folder where the demo has run.
-    pub(super) fn config_or_demo(&self) -> Result<Config, CliError> {
-        let nothing_named =
-            self.config.is_none() && !self.demo && !Path::new(CONFIG_DEFAULT).exists();
-        let data = self
-            .data
-            .as_deref()
-            .unwrap_or(Path::new(crate::config::DATA_DEFAULT));
-        if nothing_named && data.exists() {
-            let mut config = Config::demo(this_program()?);
-            config.data = data.to_owned();
-            return Ok(config);
-        }
-        self.config()
+    /// What `grant` needs of it. Works in a folder where the demo has run, too.
+    pub(super) fn outline(&self) -> Result<Outline, ConfigError> {
+        let data = self.data.clone();
+        let has_data = data.as_deref().unwrap_or(Path::new(DATA_DEFAULT)).exists();
+        let outline = match (&self.config, self.demo) {
+            (Some(path), _) => Outline::read(path)?,
+            (None, true) => Outline::demo(),
+            (None, false) if Path::new(CONFIG_DEFAULT).exists() => {
+                Outline::read(Path::new(CONFIG_DEFAULT))?
+            }
+            (None, false) if has_data => Outline::demo(),
+            (None, false) => return Err(ConfigError::missing(Path::new(CONFIG_DEFAULT))),
+        };
+        Ok(Outline {
+            data: data.unwrap_or(outline.data),
+            ..outline
+        })
     }
 }
 
-fn this_program() -> Result<std::path::PathBuf, CliError> {
-    std::env::current_exe().map_err(CliError::failed)
+/// The demo's server is this program itself, wherever it was started from.
+fn this_program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| "toolgate".into())
 }
 
 /// Log lines go to standard error; `TOOLGATE_LOG` sets what is logged (`info` unless it says otherwise), and

@@ -13,54 +13,48 @@ use tokio::runtime::Runtime;
 use super::WrapArgs;
 use super::ledger::{Around, Ledger};
 use super::terminal::{CliError, start_log};
+use crate::clock::Timestamp;
 use crate::config::{Config, ConfigError, ONLY_GRANT, load_policy};
-use crate::gateway::{Shared, Streams, Wrap};
+use crate::gateway::{LOCAL_GRANT, Reloader, Seen, Shared, Start, Streams, Wrap, watch};
 use crate::record::Journal;
 use crate::sessions::{SESSIONS_MAX, Sessions};
-use crate::store::KeptGrant;
+use crate::store::{KeptGrant, Store};
 use crate::upstream::child::Child;
 use crate::upstream::{ChildCommand, ServerSpec, Times, Transport};
 
 pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
     start_log();
-    let policy = load_policy(&args.policy).map_err(|mistakes| ConfigError { mistakes })?;
     let data = args.data.clone().map_or_else(|| data_folder(&args), Ok)?;
+    let wrapped = Wrapped::of(args, &data)?;
+    let first = wrapped.config()?;
     let ledger = Ledger::open(&data)?;
-    let mut words = args.command.into_iter();
-    let command = words
-        .next()
-        .ok_or_else(|| CliError::unusable("no command was given after `--`"))?;
-    // The client chose this process's environment for its server: all of it is passed on.
-    let command = ChildCommand {
-        command,
-        args: words.collect(),
-        env: std::env::vars().collect(),
-        cwd: None,
-    };
-    let name: Box<str> = args.name.into();
-    let spec = ServerSpec {
-        name: (&*name).into(),
-        transport: Transport::Stdio(command.clone()),
-        times: Times::default(),
-    };
-    let config = Config {
-        data,
-        servers: [(name.clone(), Arc::new(spec))].into(),
-        grants: [(ONLY_GRANT.into(), BTreeMap::from([(name.clone(), policy)]))].into(),
-        ..Config::demo(PathBuf::new())
-    };
+    let rows = [local_grant(&ledger.store)?];
+    let seen = Seen::now(&first.files, &ledger.store);
+    let config = wrapped.config()?;
     let operator = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(CliError::failed)?;
+    let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
     let around = Around {
-        sessions: &Arc::new(Sessions::new(SESSIONS_MAX)),
+        sessions: &sessions,
         operator: operator.handle(),
         listen: config.listen,
     };
-    let shared = ledger.shared(&config, &[local_grant()], around)?;
-    let status = pass(&operator, &ledger, (shared, &name, command))?;
+    let shared = ledger.shared(&config, &rows, around)?;
+    let (name, command) = (wrapped.name.clone(), wrapped.command.clone());
+    let start = Start {
+        sessions: sessions.clone(),
+        operator: operator.handle().clone(),
+        listen: config.listen,
+        config,
+        seen,
+        load: Box::new(move || wrapped.config()),
+    };
+    operator.spawn(watch(Reloader::new(shared.clone(), start), Arc::default()));
+    let status = pass(&operator, &ledger, (shared.clone(), &name, command))?;
+    shared.stopping.draining.cancel();
     ledger.close()?;
     // A read of standard input cannot be given up; the runtime must not wait for it.
     operator.shutdown_background();
@@ -70,6 +64,53 @@ pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
             _ => ExitCode::FAILURE,
         }
     }))
+}
+
+/// What the command line says is to be wrapped, and under which policy.
+struct Wrapped {
+    policy: PathBuf,
+    data: PathBuf,
+    name: Box<str>,
+    command: ChildCommand,
+}
+
+impl Wrapped {
+    fn of(args: WrapArgs, data: &Path) -> Result<Wrapped, CliError> {
+        let mut words = args.command.into_iter();
+        let command = words
+            .next()
+            .ok_or_else(|| CliError::unusable("no command was given after `--`"))?;
+        Ok(Wrapped {
+            policy: args.policy,
+            data: data.to_owned(),
+            name: args.name.into(),
+            // The client chose this process's environment for its server: all of it is passed on.
+            command: ChildCommand {
+                command,
+                args: words.collect(),
+                env: std::env::vars().collect(),
+                cwd: None,
+            },
+        })
+    }
+
+    /// One server, one grant, one policy: read anew at each edit of the policy.
+    fn config(&self) -> Result<Config, ConfigError> {
+        let policy = load_policy(&self.policy).map_err(|mistakes| ConfigError { mistakes })?;
+        let spec = ServerSpec {
+            name: (&*self.name).into(),
+            transport: Transport::Stdio(self.command.clone()),
+            times: Times::default(),
+        };
+        let covers = BTreeMap::from([(self.name.clone(), policy)]);
+        Ok(Config {
+            data: self.data.clone(),
+            servers: [(self.name.clone(), Arc::new(spec))].into(),
+            grants: [(ONLY_GRANT.into(), covers)].into(),
+            files: vec![self.policy.clone()],
+            ..Config::demo(PathBuf::new())
+        })
+    }
 }
 
 fn pass(
@@ -121,16 +162,22 @@ async fn told_to_end() {
     }
 }
 
-/// The one grant is whoever starts this process: it needs no token, and its id is the same at every start, so that a
-/// restart finds its counters.
-fn local_grant() -> KeptGrant {
-    KeptGrant {
-        id: "local".into(),
+/// The one grant is whoever starts this process: nobody can present its token.
+fn local_grant(store: &Store) -> Result<KeptGrant, CliError> {
+    let kept = store.grants().wait().map_err(CliError::failed)?;
+    if let Some(kept) = kept.into_iter().find(|grant| &*grant.id == LOCAL_GRANT) {
+        return Ok(kept);
+    }
+    let grant = KeptGrant {
+        id: LOCAL_GRANT.into(),
         name: ONLY_GRANT.into(),
         token_hash: [0; 32],
-        created_at: crate::clock::Timestamp::default(),
+        created_at: Timestamp::default(),
         revoked_at: None,
-    }
+    };
+    let inserted = store.insert_grant(grant.clone()).wait();
+    inserted.map_err(CliError::failed)?;
+    Ok(grant)
 }
 
 /// A folder for this policy and this command: another start of the same finds the same counts.

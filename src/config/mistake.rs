@@ -22,6 +22,13 @@ impl ConfigError {
         }
     }
 
+    /// No configuration was named, and none is where one is looked for.
+    pub fn missing(path: &Path) -> ConfigError {
+        let what = "there is no such file, and no --config was given";
+        let remedy = "try `--demo` for embedded defaults, or see `toolgate serve --help` for an example of the file";
+        ConfigError::one(ConfigMistake::about(path, what).remedy(remedy))
+    }
+
     pub(super) fn unreadable(path: &Path, source: std::io::Error) -> ConfigError {
         let mistake = ConfigMistake::about(path, format!("cannot read this file: {source}"));
         ConfigError::one(mistake.remedy("check the path, or start with `toolgate serve --demo`"))

@@ -6,6 +6,7 @@
 mod clients;
 mod file;
 mod mistake;
+mod outline;
 mod servers;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::policy::Policy;
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
 
 pub use mistake::{ConfigError, ConfigMistake};
+pub use outline::Outline;
 
 /// Everything a gateway needs to know to start, checked.
 #[derive(Debug, Clone)]
@@ -115,6 +117,18 @@ impl Config {
             ));
         }
         file::read(path, &text)
+    }
+
+    /// Names of settings that differ from `before` and are only read at a start.
+    pub fn needs_restart_for(&self, before: &Config) -> Vec<&'static str> {
+        let differs = [
+            ("listen", self.listen != before.listen),
+            ("admin", self.admin != before.admin),
+            ("data", self.data != before.data),
+            ("workers", self.settings.workers != before.settings.workers),
+        ];
+        let differs = differs.into_iter().filter(|(_, differs)| *differs);
+        differs.map(|(name, _)| name).collect()
     }
 
     /// The embedded defaults: a sample server, which is this program itself, behind the demo's policy.

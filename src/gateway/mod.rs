@@ -39,7 +39,7 @@ pub use listener::{ListenError, Listeners};
 pub use reload::{Load, Reloader, Seen, Start, watch};
 pub use snapshot::{Materials, Snapshot};
 pub use workers::{WorkerError, Workers};
-pub use wrap::{Streams, Wrap};
+pub use wrap::{LOCAL_GRANT, Streams, Wrap};
 
 /// What all workers of a gateway share.
 #[derive(Debug)]

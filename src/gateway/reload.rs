@@ -119,7 +119,12 @@ impl Reloader {
         self.seen = now;
         if files_changed {
             match (self.load)() {
-                Ok(config) => self.config = config,
+                Ok(config) => {
+                    for setting in config.needs_restart_for(&self.config) {
+                        tracing::warn!(setting, "takes effect at the next start only");
+                    }
+                    self.config = config;
+                }
                 Err(error) => return self.refused(&error),
             }
             self.forget_other_files();

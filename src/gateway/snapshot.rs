@@ -30,7 +30,8 @@ const ERRORS: [&str; ForwardError::LABELS.len() + 1] = {
 /// One state of the gateway.
 #[derive(Debug)]
 pub struct Snapshot {
-    pub(super) settings: Settings,
+    /// Bounds and names that hold for every request.
+    pub settings: Settings,
     pub(super) servers: HashMap<Box<str>, Arc<Server>>,
     /// Who may call.
     pub grants: Grants,

@@ -26,6 +26,11 @@ use crate::upstream::child::{Child, ChildEvent, SendError};
 
 /// How long a child may be silent once the client has closed its side, before it is stopped.
 const SILENT_MAX: Duration = Duration::from_secs(5);
+/// The id of the grant of whoever starts the process: the same at every start, so that a restart finds its counters.
+pub const LOCAL_GRANT: &str = "local";
+/// How many calls may wait for the server before more of the client's lines are read: no client sends as many, and each
+/// costs a little memory.
+const CALLS_MAX: usize = 1_024;
 /// How soon a line is tried again that the child had no room for.
 const AGAIN: Duration = Duration::from_millis(5);
 
@@ -54,11 +59,11 @@ impl std::fmt::Debug for Wrap {
 }
 
 impl Wrap {
-    /// The way for the one grant and the one server of the snapshot that are named; `None` if they are not there.
+    /// The way for the local grant and the server that is named; `None` if the snapshot has not both.
     pub fn new(shared: Arc<Shared>, journal: Journal, server: &str) -> Option<Wrap> {
         let snapshot = shared.snapshot.load_full();
         let server = snapshot.servers.get(server)?.clone();
-        let grant = snapshot.grants.only()?;
+        let grant = snapshot.grants.with_id(LOCAL_GRANT)?;
         grant.seat(&server.spec.name)?;
         let lists = ListScan::new(
             shared.clone(),
@@ -101,7 +106,7 @@ impl Wrap {
                     ChildEvent::Line(line) => self.answered(line),
                     ChildEvent::Ended(exit) => return Ok(exit.status),
                 },
-                line = lines.next(), if is_open && waiting.is_none() => match line? {
+                line = lines.next(), if is_open && waiting.is_none() && self.calls.len() < CALLS_MAX => match line? {
                     Line::End => {
                         is_open = false;
                         child.close_input();
@@ -131,8 +136,26 @@ impl Wrap {
         }
     }
 
+    /// Goes by the grant that is in force now: an edit of the policy has made another.
+    fn renew(&mut self) {
+        let now = self
+            .worker
+            .shared
+            .snapshot
+            .load()
+            .grants
+            .with_id(LOCAL_GRANT);
+        if let Some(grant) = now.filter(|grant| !Arc::ptr_eq(grant, &self.grant)) {
+            let shared = self.worker.shared.clone();
+            self.lists =
+                ListScan::new(shared, grant.clone(), self.server.clone(), Asked::FirstPage);
+            self.grant = grant;
+        }
+    }
+
     /// Judges a line of the client's.
     async fn asked(&mut self, line: Bytes) -> Judgment {
+        self.renew();
         let (worker, grant) = (self.worker.clone(), self.grant.clone());
         let Some(seat) = grant.seat(&self.server.spec.name) else {
             return Judgment::Reply(Bytes::new());
@@ -146,8 +169,12 @@ impl Wrap {
         };
         match worker.judge.judge(seat, sent) {
             Err(refusal) => Judgment::Reply(refusal.message().into()),
-            Ok(Judged::Message(_)) => {
+            Ok(Judged::Message(envelope)) => {
                 self.server.metrics.passed.increment(1);
+                // Servers leave what was cancelled unanswered.
+                if let Some(id) = envelope.cancels {
+                    self.calls.remove(&line[id]);
+                }
                 Judgment::Forward(line)
             }
             Ok(Judged::Call(call)) => self.called(line, call).await,

@@ -164,10 +164,12 @@ impl Grants {
         self.by_hash.is_empty()
     }
 
-    /// The grant, where there is just one.
-    pub fn only(&self) -> Option<Arc<Grant>> {
-        let mut grants = self.by_hash.values();
-        grants.next().filter(|_| grants.next().is_none()).cloned()
+    /// The grant with this id. It looks at all of them: not for the path of a call from outside.
+    pub fn with_id(&self, id: &str) -> Option<Arc<Grant>> {
+        self.by_hash
+            .values()
+            .find(|grant| &*grant.id == id)
+            .cloned()
     }
 
     /// Whether some grant has this name.
