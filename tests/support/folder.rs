@@ -64,12 +64,23 @@ impl Folder {
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs a command to its end, which must come in time.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        self.program()
+        let mut command = self.program();
+        command
             .args(arguments)
-            .output()
-            .expect("the program starts")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = command.spawn().expect("the program starts");
+        let pid = Pid::from_child(&child);
+        let (sender, ended) = channel();
+        thread::spawn(move || sender.send(child.wait_with_output()));
+        let Ok(output) = ended.recv_timeout(PATIENCE) else {
+            // Only a command that should have ended is still running, and it is our own.
+            let _ = kill_process(pid, Signal::KILL);
+            panic!("{arguments:?} does not end");
+        };
+        output.expect("its output can be read")
     }
 
     /// Mints a token for a grant of the configuration.
