@@ -148,6 +148,7 @@ impl Judge {
     ) -> JudgedCall<'p> {
         let facts = Facts {
             listing: self.shared.catalogue.listing(sent.server, call.tool),
+            ..Facts::NONE
         };
         let now = self.shared.clock.now();
         let request_id = Uuid::now_v7();
@@ -164,14 +165,14 @@ impl Judge {
             keys: &keys,
             policy: seat.policy.hash(),
         };
-        let decision = seat.policy.decide(
+        let judgement = seat.policy.decide(
             &Call {
                 tool: call.tool,
                 arguments: call.arguments,
             },
             &facts,
         );
-        let verdict = match decision {
+        let verdict = match judgement.decision {
             Decision::Allow(permit) => {
                 match self.shared.counters.charge(permit, &seat.account, now) {
                     Ok(admitted) => Verdict::Admitted(self.journal.decision(admitted, &entry)),

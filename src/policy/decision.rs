@@ -9,6 +9,24 @@ use smallvec::SmallVec;
 
 use super::limit::{Charge, Full};
 
+/// What was decided of one tool call, and what rules in shadow would have decided.
+#[derive(Debug)]
+pub struct Judgement<'p> {
+    /// What happens to the call.
+    pub decision: Decision<'p>,
+    /// For the record only, in the order in which the rules were judged.
+    pub shadowed: Vec<Shadowed<'p>>,
+}
+
+/// What a rule in shadow would have done.
+#[derive(Debug)]
+pub enum Shadowed<'p> {
+    /// It would have refused the call.
+    Denied(Denial<'p>),
+    /// It would have asked a person.
+    Held(&'p Rule),
+}
+
 /// The verdict on one tool call.
 #[derive(Debug)]
 pub enum Decision<'p> {

@@ -7,8 +7,10 @@ mod compile;
 mod condition;
 mod condition_text;
 mod decision;
+mod definition;
 mod directory;
 mod document;
+mod facts;
 mod fields;
 mod host;
 mod ip_range;
@@ -32,7 +34,9 @@ mod tools;
 mod truth;
 mod words;
 
-pub use decision::{Decision, Denial, Held, Permit, Rule, Unavailable};
+pub use decision::{Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
+pub use definition::Definition;
+pub use facts::{Caller, Facts, Listing, Moment};
 pub use limit::{Charge, Full, Limit, Scope, Window};
 pub use mistake::Mistake;
 
@@ -67,24 +71,6 @@ pub struct Call<'a> {
     pub arguments: Option<Value<'a>>,
 }
 
-/// What a decision needs to know besides policy and call.
-#[derive(Debug, Clone, Copy)]
-pub struct Facts {
-    /// Whether the server has such a tool.
-    pub listing: Listing,
-}
-
-/// What is known of the server's list of tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listing {
-    /// The server has not been listed.
-    Unknown,
-    /// The server lists the tool.
-    Listed,
-    /// The server's list is known and does not have it.
-    NotListed,
-}
-
 impl Policy {
     /// Reads a policy document (JSON). `Err` has all its mistakes, in the order of the document.
     pub fn compile(source: &[u8]) -> Result<Policy, Vec<Mistake>> {
@@ -92,7 +78,16 @@ impl Policy {
     }
 
     /// Judges one call: the first refusal wins; a call that nothing refuses takes from all the limits that apply.
-    pub fn decide<'p>(&'p self, call: &Call<'_>, facts: &Facts) -> Decision<'p> {
+    ///
+    /// What a shadowed rule would have said is told beside the decision, and does not change it.
+    pub fn decide<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Judgement<'p> {
+        Judgement {
+            decision: self.decision(call, facts),
+            shadowed: Vec::new(),
+        }
+    }
+
+    fn decision<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Decision<'p> {
         let speaker = match self.offered(call.tool, facts.listing) {
             Ok(speaker) => speaker,
             Err(reason) => return Decision::Deny(Denial::Unavailable(reason)),

@@ -84,8 +84,9 @@ impl<'a> OwnTest<'a> {
         };
         let facts = Facts {
             listing: Listing::Unknown,
+            ..Facts::NONE
         };
-        let found = found(policy.decide(&call, &facts), self.times);
+        let found = found(policy.decide(&call, &facts).decision, self.times);
         let is_as_expected = found.outcome == self.expected
             && self
                 .rule
