@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use super::*;
-use crate::policy::{Denial, Full, Held, Rule, Unavailable};
+use crate::policy::{Ask, Denial, Full, Held, Rule, Unavailable};
 
 const TOKEN: &str = "tg_abcdefghijKLMNOPQRST0123456789";
 
@@ -89,7 +89,7 @@ fn each_refusal_names_its_rule_and_where_that_stands() {
         for (denial, _) in &denials {
             journal.denied(&entry("t", &[]), denial);
         }
-        journal.held(&entry("t", &[]), &Held { rule });
+        journal.held(&entry("t", &[]), &Held { rule, ask: &ASK });
         journal.flushed().await;
     });
     let written = lines(dir.path());
@@ -261,6 +261,12 @@ fn lines_that_nobody_waits_for_leave_room_for_those_that_someone_does() {
     let recorded = journal.decision(one.admit().unwrap(), &entry("t", &keys));
     beside(writer, async { assert!(recorded.await.is_ok()) });
 }
+
+const ASK: Ask = Ask {
+    note: None,
+    expires: std::time::Duration::from_secs(60),
+    wait: None,
+};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
