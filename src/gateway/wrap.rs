@@ -50,6 +50,8 @@ pub struct Wrap {
     server: Arc<Server>,
     calls: HashMap<Box<[u8]>, CallRecord>,
     lists: ListScan,
+    /// What the client calls itself.
+    client: Option<Box<str>>,
 }
 
 impl std::fmt::Debug for Wrap {
@@ -77,6 +79,7 @@ impl Wrap {
             server,
             calls: HashMap::new(),
             lists,
+            client: None,
         })
     }
 
@@ -165,11 +168,13 @@ impl Wrap {
             server: &self.server.spec.name,
             token: None,
             headers: None,
+            client: self.client.clone(),
             body: &line,
         };
-        match worker.judge.judge(seat, sent) {
+        match worker.judge.judge(seat, &sent) {
             Err(refusal) => Judgment::Reply(refusal.message().into()),
-            Ok(Judged::Message(envelope)) => {
+            Ok(Judged::Message { envelope, client }) => {
+                self.client = client.or_else(|| self.client.take());
                 self.server.metrics.passed.increment(1);
                 // Servers leave what was cancelled unanswered.
                 if let Some(id) = envelope.cancels {
@@ -190,6 +195,7 @@ impl Wrap {
             .unwrap_or_default();
         let shown = String::from_utf8_lossy(&id).into_owned();
         let request_id = call.request_id.to_string();
+        self.server.metrics.shadowed(&call.shadowed);
         let reply = match call.verdict {
             Verdict::Denied(denial, tool) => {
                 reply::denied_message(&shown, &tool, &denial, &request_id)
