@@ -18,7 +18,7 @@ use crate::upstream::list_tools;
 /// How long listing may take: a process that `npx` starts needs some seconds before it answers at all.
 pub(super) const WITHIN: Duration = Duration::from_secs(20);
 /// How long a server that could not be listed is left alone. Calls that need a definition are denied meanwhile.
-const AGAIN_AFTER: Duration = Duration::from_secs(5);
+pub(super) const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Whose turn it is to list a server, and when that last failed.
 #[derive(Debug, Default)]
