@@ -1,4 +1,4 @@
-//! `tools/list` replies: read whole, told to the catalogue, and passed on without what the grant may not see.
+//! Replies that list something: read whole, told to the catalogue, and passed on without what the grant may not see.
 //!
 //! A list that cannot be read is refused; it is never passed on unfiltered, on whatever stream it comes.
 
@@ -16,7 +16,7 @@ use super::{Shared, reply};
 use crate::catalogue::{Known, Page, Tool};
 use crate::grants::Grant;
 use crate::json::{Duplicates, Reader};
-use crate::mcp::{self, Event, EventStream};
+use crate::mcp::{self, Event, EventStream, Listed};
 use crate::store::KeptCatalogue;
 use crate::upstream::{ForwardError, ReplyBody};
 
@@ -93,21 +93,26 @@ impl ListScan {
         let Ok(document) = self.reader.read(message) else {
             return Scanned::Unreadable;
         };
-        if !must_be_list && !mcp::is_tools_list_result(&document) {
+        if !must_be_list && !mcp::is_list(&document) {
             return Scanned::Passes;
         }
         let Some(seat) = self.grant.seat(&self.server.spec.name) else {
             return Scanned::Unreadable;
         };
         let mut tools = Vec::new();
-        let keep = |name: &str, tool| {
-            tools.extend(Tool::read(tool));
-            seat.policy.is_listed(name)
+        let keep = |listed: Listed<'_>| match listed {
+            Listed::Tool(name, tool) => {
+                tools.extend(Tool::read(tool));
+                seat.policy.is_listed(name)
+            }
+            Listed::Resource(uri) => seat.policy.has_resource(uri),
+            Listed::Template(template) => seat.policy.has_template(template),
+            Listed::Prompt(name) => seat.policy.has_prompt(name),
         };
-        let Some(list) = mcp::tools_list_reply(&document, keep) else {
+        let Some(list) = mcp::list_reply(&document, keep) else {
             return Scanned::Unreadable;
         };
-        if mcp::is_tools_list_result(&document) {
+        if mcp::is_tools_list(&document) {
             let page = Page {
                 is_first: self.asked == Asked::FirstPage,
                 is_last: !list.has_next,

@@ -94,6 +94,7 @@ fn policy(document: &Document<'_>, source: &[u8], mistakes: &mut Mistakes) -> Po
         default: document.default,
         unlisted: document.unlisted,
         hidden,
+        surface: document.surface.clone(),
         tools,
         all_tools,
         limits: limits.into_all(),
