@@ -82,6 +82,11 @@ fn broken_schema() {
 }
 
 #[test]
+fn broken_surface() {
+    refused("broken_surface");
+}
+
+#[test]
 fn broken_tests() {
     refused("broken_tests");
 }

@@ -1,6 +1,7 @@
 //! What the policy promises.
 
 mod calls;
+mod collections;
 mod definitions;
 mod facts;
 mod hard;
