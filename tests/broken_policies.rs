@@ -157,6 +157,11 @@ fn equal_to_null() {
 }
 
 #[test]
+fn everything_at_once() {
+    refused("everything_at_once");
+}
+
+#[test]
 fn exists_of_wrong_type() {
     refused("exists_of_wrong_type");
 }
@@ -274,6 +279,11 @@ fn same_counter_twice() {
 #[test]
 fn several_mistakes() {
     refused("several_mistakes");
+}
+
+#[test]
+fn tests_beside_mistakes() {
+    refused("tests_beside_mistakes");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::fields::Text;
 use super::limits::Limits;
 use super::mistake::{Mistake, Mistakes, Place};
 use super::name::Glob;
+use super::own_tests::OwnTest;
 use super::rules::Rules;
 use super::rules_text;
 use super::tools::{Names, Pattern, Tools};
@@ -35,19 +36,26 @@ pub(super) fn compile(source: &[u8]) -> Result<Policy, Vec<Mistake>> {
         duplicate_key(&root, key, &mut mistakes);
     }
     let document = document::read(&root, &mut mistakes);
-    let compiled = document.map(|document| {
+    let policy = document.map(|document| {
         let policy = policy(&document, source, &mut mistakes);
-        (document, policy)
+        run_tests(&document, &policy, &mut mistakes);
+        policy
     });
     mistakes.into_result()?;
-    let (document, policy) = compiled.expect("what could not be read left a mistake");
-    // What a policy with mistakes decides would only add noise to them.
-    let mut failures = Mistakes::default();
-    for test in &document.tests {
-        test.run(&policy, &mut failures);
+    Ok(policy.expect("what could not be read left a mistake"))
+}
+
+/// Runs the tests of the document, but for those that meet a mistake: they would only tell it again in other words.
+fn run_tests(document: &Document<'_>, policy: &Policy, mistakes: &mut Mistakes) {
+    let meets_none = |test: &&OwnTest<'_>| {
+        !mistakes
+            .pointers()
+            .any(|pointer| test.is_judged_by(pointer))
+    };
+    let clear: Vec<_> = document.tests.iter().filter(meets_none).collect();
+    for test in clear {
+        test.run(policy, mistakes);
     }
-    failures.into_result()?;
-    Ok(policy)
 }
 
 fn duplicate_key(root: &Place<'_>, key: Value<'_>, mistakes: &mut Mistakes) {

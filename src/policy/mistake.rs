@@ -108,6 +108,11 @@ pub(super) fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
+/// What [`escaped`] made of a name, as the name again.
+pub(super) fn unescaped(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
 /// The mistakes found so far.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes {
@@ -129,6 +134,11 @@ impl Mistakes {
         remedy: impl Into<String>,
     ) {
         self.push(place, what.into(), Some(remedy.into()));
+    }
+
+    /// Where they stand; only of those that will be told.
+    pub(super) fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.found.iter().map(|mistake| mistake.pointer.as_str())
     }
 
     /// Whether the next mistake will not be told.
