@@ -10,6 +10,7 @@ use super::fields::Text;
 use super::limits::Limits;
 use super::mistake::{Mistake, Mistakes, Place};
 use super::name::Glob;
+use super::own_tests::Ran;
 use super::rules::Rules;
 use super::rules_text;
 use super::tools::{Names, Pattern, Tools};
@@ -20,6 +21,28 @@ const GLOBS_MAX: usize = 1_000;
 
 /// Reads and compiles a whole document.
 pub(super) fn compile(source: &[u8]) -> Result<Policy, Vec<Mistake>> {
+    let examined = examine(source, |_, _| ())?;
+    match examined.failures.is_empty() {
+        true => Ok(examined.policy),
+        false => Err(examined.failures),
+    }
+}
+
+/// A document that could be read and compiled.
+pub(super) struct Examined<T> {
+    pub(super) policy: Policy,
+    /// Those of its own tests that fail.
+    pub(super) failures: Vec<Mistake>,
+    pub(super) tests: Ran,
+    /// What was asked for.
+    pub(super) told: T,
+}
+
+/// Reads and compiles a whole document, runs its own tests, and lets `tell` look at both forms of it.
+pub(super) fn examine<T>(
+    source: &[u8],
+    tell: impl FnOnce(&Place<'_>, &Policy) -> T,
+) -> Result<Examined<T>, Vec<Mistake>> {
     let mut reader = Reader::new(Duplicates::Kept);
     let read = reader.read(source).map_err(|flaw| {
         vec![Mistake {
@@ -43,11 +66,17 @@ pub(super) fn compile(source: &[u8]) -> Result<Policy, Vec<Mistake>> {
     let (document, policy) = compiled.expect("what could not be read left a mistake");
     // What a policy with mistakes decides would only add noise to them.
     let mut failures = Mistakes::default();
+    let mut tests = Ran::default();
     for test in &document.tests {
-        test.run(&policy, &mut failures);
+        tests.count(test.run(&policy, &mut failures));
     }
-    failures.into_result()?;
-    Ok(policy)
+    let told = tell(&root, &policy);
+    Ok(Examined {
+        policy,
+        failures: failures.into_result().err().unwrap_or_default(),
+        tests,
+        told,
+    })
 }
 
 fn duplicate_key(root: &Place<'_>, key: Value<'_>, mistakes: &mut Mistakes) {

@@ -25,6 +25,7 @@ mod operator;
 mod operator_text;
 mod own_tests;
 mod path;
+mod review;
 mod rules;
 mod rules_text;
 mod schema;
@@ -39,6 +40,8 @@ pub use definition::Definition;
 pub use facts::{Caller, Facts, Listing, Moment};
 pub use limit::{Charge, Full, Limit, Scope, Window};
 pub use mistake::Mistake;
+pub use own_tests::Ran;
+pub use review::{Offer, Review, Unmatched};
 
 use crate::json::Value;
 use condition::Scene;

@@ -8,6 +8,7 @@ mod model;
 mod numbers;
 mod operators;
 mod reference;
+mod review;
 mod schemas;
 mod wide;
 
