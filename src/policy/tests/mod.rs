@@ -6,6 +6,7 @@ mod inputs;
 mod limits;
 mod model;
 mod numbers;
+mod offer;
 mod operators;
 mod reference;
 mod review;
