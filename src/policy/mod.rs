@@ -10,9 +10,12 @@ mod decision;
 mod definition;
 mod directory;
 mod document;
+mod entry_text;
+mod fact;
 mod facts;
 mod fields;
 mod host;
+mod input_schema;
 mod ip_range;
 mod limit;
 mod limit_text;
@@ -20,7 +23,9 @@ mod limits;
 mod lookalike;
 mod mistake;
 mod name;
+mod named_keys;
 mod number;
+mod operand;
 mod operator;
 mod operator_text;
 mod own_tests;
@@ -35,8 +40,8 @@ mod tools;
 mod truth;
 mod words;
 
-pub use decision::{Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
-pub use definition::Definition;
+pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
+pub use definition::{Definition, Hints};
 pub use facts::{Caller, Facts, Listing, Moment};
 pub use limit::{Charge, Full, Limit, Scope, Window};
 pub use mistake::Mistake;
@@ -45,8 +50,8 @@ pub use review::{Offer, Review, Unmatched};
 
 use crate::json::Value;
 use condition::Scene;
-use document::{Fallback, Unlisted};
-use rules::Rules;
+use document::{Fallback, Mode, Unlisted};
+use rules::{Objection, Rules};
 use tools::{Names, Speaker, Tools};
 use truth::Work;
 
@@ -84,38 +89,56 @@ impl Policy {
     ///
     /// What a shadowed rule would have said is told beside the decision, and does not change it.
     pub fn decide<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Judgement<'p> {
-        Judgement {
-            decision: self.decision(call, facts),
-            shadowed: Vec::new(),
-        }
+        let mut shadowed = Vec::new();
+        let decision = self.decision(call, facts, &mut shadowed);
+        Judgement { decision, shadowed }
     }
 
-    fn decision<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Decision<'p> {
+    fn decision<'p>(
+        &'p self,
+        call: &Call<'_>,
+        facts: &Facts<'_>,
+        shadowed: &mut Vec<Shadowed<'p>>,
+    ) -> Decision<'p> {
         let speaker = match self.offered(call.tool, facts.listing) {
             Ok(speaker) => speaker,
             Err(reason) => return Decision::Deny(Denial::Unavailable(reason)),
         };
         let work = Work::new();
+        let shadow_work = Work::new();
         let scene = Scene {
-            arguments: call.arguments,
+            call: *call,
+            facts,
             work: &work,
+            shadow_work: &shadow_work,
         };
         let own = speaker.map(|speaker| speaker.rules);
         let rules = || own.into_iter().chain([&self.all_tools]);
-        let denial = rules()
-            .find_map(|rules| rules.look_alike(scene))
-            .or_else(|| rules().find_map(|rules| rules.misfit(scene)))
-            .or_else(|| rules().find_map(|rules| rules.unmet(scene)))
-            .or_else(|| rules().find_map(|rules| rules.forbidden(scene)))
-            .or_else(|| speaker?.overruled_by.map(Denial::Rule));
-        if let Some(denial) = denial {
-            return Decision::Deny(denial);
+        let overruled = speaker.and_then(|speaker| speaker.overruled_by);
+        let objections = rules()
+            .filter_map(|rules| rules.look_alike(scene))
+            .chain(rules().filter_map(|rules| rules.misfit(scene)))
+            .chain(rules().flat_map(|rules| rules.unmet(scene)))
+            .chain(rules().flat_map(|rules| rules.forbidden(scene)))
+            .chain(overruled.map(Objection::overruled));
+        for Objection { mode, denial } in objections {
+            match mode {
+                Mode::Shadow => shadowed.push(Shadowed::Denied(denial)),
+                Mode::Enforced => return Decision::Deny(denial),
+            }
         }
-        match rules::asking(rules(), scene) {
+        match rules::asking(rules(), scene, shadowed) {
             Err(denial) => Decision::Deny(denial),
-            Ok(Some(rule)) => Decision::Hold(Held { rule }),
+            Ok(Some(held)) => Decision::Hold(held),
             Ok(None) => Decision::Allow(Permit::new(self.charges(rules()))),
         }
+    }
+
+    /// Whether a rule for this tool asks for its definition: without one it is denied.
+    pub fn needs_definition(&self, tool: &str) -> bool {
+        let own = self.tools.speaker(tool).map(|speaker| speaker.rules);
+        let mut rules = own.into_iter().chain([&self.all_tools]);
+        rules.any(Rules::needs_definition)
     }
 
     /// All limits, each at the place that its `index` says.

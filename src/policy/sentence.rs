@@ -84,7 +84,7 @@ fn facts_after(on_deny: &Option<Box<str>>, facts: &str) -> String {
     };
     // A path keeps its spelling wherever it stands.
     let facts = match facts.split_at_checked(1) {
-        Some((first, rest)) if !facts.starts_with("args") => first.to_uppercase() + rest,
+        Some((first, rest)) if !super::path::begins(facts) => first.to_uppercase() + rest,
         _ => facts.to_owned(),
     };
     format!("{own}{stop} {facts}")
