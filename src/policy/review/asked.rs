@@ -2,6 +2,8 @@
 //!
 //! It never warns where a schema leaves the answer open.
 
+use jiff::tz::TimeZone;
+
 use super::super::fields::nearest;
 use super::super::mistake::{Mistakes, Place};
 use super::super::path::{self, Path, Step};
@@ -81,7 +83,7 @@ impl<'a> Asked<'a> {
         else {
             return;
         };
-        let Ok(path) = Path::parse(path) else {
+        let Ok(path) = Path::parse(path, &TimeZone::UTC) else {
             return;
         };
         let with_schema = tools

@@ -4,10 +4,11 @@
 
 use std::cmp::Ordering;
 
-use super::super::document::Test;
+use super::super::entry_text::Test;
 use super::super::fields::Text;
 use super::super::mistake::{Mistakes, Place};
 use super::super::number::Number;
+use super::super::operand::Operand;
 use super::super::operator::Operator;
 use super::super::operator_text::operator;
 use super::super::truth::{Sense, Truth, Work};
@@ -112,7 +113,10 @@ impl<'a> Fact<'a> {
         };
         let work = Work::new();
         allowed.into_iter().all(|value| {
-            self.operator.judge(Some(value), self.sense, &work) != Truth::True && !work.is_used_up()
+            self.operator
+                .judge(Some(Operand::Argument(value)), self.sense, &work)
+                != Truth::True
+                && !work.is_used_up()
         })
     }
 
