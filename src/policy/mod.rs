@@ -20,6 +20,7 @@ mod ip_range;
 mod limit;
 mod limit_text;
 mod limits;
+mod locate;
 mod lookalike;
 mod mistake;
 mod name;
@@ -44,9 +45,11 @@ pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowe
 pub use definition::{Definition, Hints};
 pub use facts::{Caller, Facts, Listing, Moment};
 pub use limit::{Charge, Full, Limit, Scope, Window};
+pub use locate::positions;
 pub use mistake::Mistake;
 pub use own_tests::Ran;
 pub use review::{Offer, Review, Unmatched};
+pub use words::in_groups;
 
 use crate::json::Value;
 use condition::Scene;

@@ -6,7 +6,7 @@ use super::super::mistake::{Mistakes, Place};
 use super::super::truth::Sense;
 use super::contradiction;
 use super::outline::{
-    Rules, SECTIONS, Section, all_rules, all_tests, elements, joint_tests, text, under,
+    Rules, SECTIONS, Section, all_rules, all_tests, elements, is_shadow, joint_tests, text, under,
 };
 
 pub(super) fn look(root: &Place<'_>, warnings: &mut Mistakes) {
@@ -14,13 +14,14 @@ pub(super) fn look(root: &Place<'_>, warnings: &mut Mistakes) {
         everything_denied(&rules, warnings);
         for section in SECTIONS {
             for entry in rules.entries(section) {
-                self::entry(&entry, section, warnings);
+                let is_shadow = is_shadow(&rules.place) || is_shadow(&entry);
+                self::entry(&entry, (section, is_shadow), warnings);
             }
         }
     }
 }
 
-fn entry(entry: &Place<'_>, section: Section, warnings: &mut Mistakes) {
+fn entry(entry: &Place<'_>, (section, is_shadow): (Section, bool), warnings: &mut Mistakes) {
     let clauses = elements(entry, "conditions");
     if clauses.is_empty() && section == Section::Require {
         warnings.advise(
@@ -32,11 +33,14 @@ fn entry(entry: &Place<'_>, section: Section, warnings: &mut Mistakes) {
     if section == Section::DenyIf && !clauses.is_empty() && clauses.iter().all(is_always) {
         warnings.advise(
             entry,
-            "this entry always holds, so that every call is refused",
+            match is_shadow {
+                true => "this entry always holds, so that it would refuse every call",
+                false => "this entry always holds, so that every call is refused",
+            },
             "write \"conditions\": [] if that is meant, else mend the conditions",
         );
     }
-    never(entry, section, warnings);
+    never(entry, (section, is_shadow), warnings);
     for test in all_tests(entry) {
         if let Some(path) =
             under(&test, "path").filter(|path| path.value.as_str() == Some("client.name"))
@@ -51,11 +55,12 @@ fn entry(entry: &Place<'_>, section: Section, warnings: &mut Mistakes) {
 }
 
 /// Conditions that cannot hold together.
-fn never(entry: &Place<'_>, section: Section, warnings: &mut Mistakes) {
-    let (sense, means) = match section {
-        Section::Require => (Sense::Require, "every call is refused"),
-        Section::DenyIf => (Sense::Forbid, "no call is ever refused here"),
-        Section::ApproveIf => (Sense::Forbid, "nobody is ever asked"),
+fn never(entry: &Place<'_>, (section, is_shadow): (Section, bool), warnings: &mut Mistakes) {
+    let (sense, means) = match (section, is_shadow) {
+        (Section::Require, false) => (Sense::Require, "every call is refused"),
+        (Section::Require, true) => (Sense::Require, "every call would be refused"),
+        (Section::DenyIf, _) => (Sense::Forbid, "no call is ever refused here"),
+        (Section::ApproveIf, _) => (Sense::Forbid, "nobody is ever asked"),
     };
     let tests = joint_tests(elements(entry, "conditions"));
     if let Some((first, second)) = contradiction::find(&tests, sense) {
@@ -75,7 +80,7 @@ fn never(entry: &Place<'_>, section: Section, warnings: &mut Mistakes) {
 fn shown(test: &Place<'_>) -> String {
     let value = under(test, "value").map_or("", |value| value.value.raw());
     let cut = super::super::words::cut(value);
-    format!("\"{} {} {cut}\"", text(test, "path"), text(test, "op"))
+    format!("{} {} {cut}", text(test, "path"), text(test, "op"))
 }
 
 /// A deny without conditions beside rules that then never matter.

@@ -13,6 +13,9 @@ use super::outline::{Rules, all_rules, elements, tools, under};
 /// So many names are told one by one.
 const NAMES_TOLD_MAX: usize = 3;
 
+/// A server with no more tools than this has them all told where one is not found.
+const LISTED_MAX: usize = 10;
+
 /// The tools of a server.
 #[derive(Debug)]
 pub struct Offer {
@@ -117,6 +120,10 @@ fn unknown(name: &str, place: &Place<'_>, (offer, warnings): (&Offer, &mut Mista
         }
         let remedy = match nearest(name, offer.names()) {
             Some(near) => format!("did you mean {near:?}?"),
+            None if offer.count() <= LISTED_MAX => {
+                let names: Vec<_> = offer.names().collect();
+                format!("its tools are {}", names.join(", "))
+            }
             None => "check its spelling, or remove it".to_owned(),
         };
         return warnings.advise(place, format!("the server has no tool {name:?}"), remedy);
