@@ -6,7 +6,6 @@ use jiff::tz::TimeZone;
 
 use super::condition::{self, Condition, IfMissing};
 use super::entry_text::{Clause, Test};
-use super::fact::Fact;
 use super::mistake::Mistakes;
 use super::operator_text::operator;
 use super::path::{self, Path};
@@ -73,7 +72,7 @@ fn test(test: &Test<'_>, terms: Terms<'_>, mistakes: &mut Mistakes) -> Option<Co
         if let Err(what) = fact.check(&operator) {
             mistakes.add(&test.value, format!("{} {what}", path.text));
         }
-        if matches!(fact, Fact::ClientName) && terms.section == "require" {
+        if fact.is_claimed_by_client() && terms.section == "require" {
             mistakes.advise(
                 &test.path.place,
                 "client.name is what an agent says of itself, and shows nothing",

@@ -75,6 +75,11 @@ impl Definition {
         Some(found.1)
     }
 
+    /// Whether the other says the same.
+    pub fn is_same(&self, other: &Definition) -> bool {
+        self.hints == other.hints && self.input_schema == other.input_schema
+    }
+
     /// Its bytes in memory, about.
     pub fn size(&self) -> usize {
         self.input_schema.len() + size_of::<Definition>()

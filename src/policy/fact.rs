@@ -134,6 +134,11 @@ impl Fact {
         matches!(self, Fact::ToolHint(_))
     }
 
+    /// Whether it is the client's own claim.
+    pub(super) fn is_claimed_by_client(&self) -> bool {
+        matches!(self, Fact::ClientName)
+    }
+
     /// Why there is no telling, put after the path.
     pub(super) fn why_unknown(&self) -> &'static str {
         match self {

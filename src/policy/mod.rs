@@ -70,6 +70,10 @@ pub struct Policy {
     tools: Tools,
     all_tools: Rules,
     limits: Vec<Limit>,
+    /// Whether any rule needs a tool's definition.
+    asks_server: bool,
+    /// Whether any rule looks at `client.name`.
+    asks_client: bool,
     hash: Box<str>,
 }
 
@@ -139,9 +143,14 @@ impl Policy {
 
     /// Whether a rule for this tool asks for its definition: without one it is denied.
     pub fn needs_definition(&self, tool: &str) -> bool {
-        let own = self.tools.speaker(tool).map(|speaker| speaker.rules);
-        let mut rules = own.into_iter().chain([&self.all_tools]);
-        rules.any(Rules::needs_definition)
+        let own = || self.tools.speaker(tool).map(|speaker| speaker.rules);
+        self.asks_server
+            && (self.all_tools.need_definition || own().is_some_and(|own| own.need_definition))
+    }
+
+    /// Whether a rule looks at what the client calls itself.
+    pub fn needs_client(&self) -> bool {
+        self.asks_client
     }
 
     /// All limits, each at the place that its `index` says.

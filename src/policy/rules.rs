@@ -5,7 +5,6 @@
 use super::condition::{Clause, Scene};
 use super::decision::{Ask, Denial, Held, Rule, Shadowed};
 use super::document::Mode;
-use super::fact::Fact;
 use super::lookalike::Protected;
 use super::schema::Schema;
 use super::truth::{Sense, Truth};
@@ -23,6 +22,10 @@ pub(super) struct Rules {
     pub(super) protected: Protected<Rule>,
     /// Those that only rules in shadow judge.
     pub(super) shadow_protected: Protected<Rule>,
+    /// Whether something here is judged by what the server says of the tool.
+    pub(super) need_definition: bool,
+    /// Whether something here is judged by what the client calls itself.
+    pub(super) need_client: bool,
 }
 
 /// One entry: all its clauses together make it hold.
@@ -96,19 +99,6 @@ impl Rules {
     pub(super) fn unconditional_denial(&self) -> Option<&Rule> {
         let is_one = |entry: &&Entry| entry.mode == Mode::Enforced && entry.clauses.is_empty();
         Some(&self.deny_if.iter().find(is_one)?.rule)
-    }
-
-    /// Whether something here is judged by what the server says of the tool.
-    pub(super) fn needs_definition(&self) -> bool {
-        let asks = |entry: &Entry| {
-            let mut conditions = Vec::new();
-            let clauses = entry.clauses.iter();
-            clauses.for_each(|clause| clause.conditions(&mut conditions));
-            let mut facts = conditions.iter().filter_map(|one| one.path.fact.as_ref());
-            facts.any(Fact::is_defined_by_server)
-        };
-        let schema = self.schema.as_ref();
-        schema.is_some_and(Schema::needs_definition) || self.entries().any(asks)
     }
 
     /// All entries, in the order in which they are judged.

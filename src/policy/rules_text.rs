@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::condition::Clause;
+use super::condition::{Clause, Condition};
 use super::condition_text::{self, Terms};
 use super::decision::{Ask, Rule};
 use super::document::{self, Action, Mode, SchemaText, Tool};
@@ -120,6 +120,22 @@ fn add(
     rules.limits = limits.of(&text.limits, &ids.base, mistakes);
     rules.protected = protected(rules, Mode::Enforced);
     rules.shadow_protected = protected(rules, Mode::Shadow);
+    settle_needs(rules);
+}
+
+/// Finds out which facts the rules ask for, so that the others need not be brought.
+fn settle_needs(rules: &mut Rules) {
+    let asks = |ask: fn(&Fact) -> bool| {
+        let mut entries = rules.entries();
+        entries.any(|entry| facts(&entry.clauses).any(ask))
+    };
+    let (server, client) = (
+        asks(Fact::is_defined_by_server),
+        asks(Fact::is_claimed_by_client),
+    );
+    let schema = rules.schema.as_ref();
+    rules.need_definition = server || schema.is_some_and(Schema::needs_definition);
+    rules.need_client = client;
 }
 
 /// An `action`, as an entry without conditions.
@@ -185,18 +201,27 @@ fn zone_is_used(entry: &entry_text::Entry<'_>, clauses: &[Clause], mistakes: &mu
     let Some(zone) = &entry.zone.place else {
         return;
     };
-    let mut conditions = Vec::new();
-    clauses
-        .iter()
-        .for_each(|clause| clause.conditions(&mut conditions));
-    let mut facts = conditions.iter().filter_map(|one| one.path.fact.as_ref());
-    if !facts.any(Fact::is_time) {
+    if !facts(clauses).any(Fact::is_time) {
         mistakes.advise(
             &zone.key(),
             "no condition of this entry looks at the time",
             "remove the zone",
         );
     }
+}
+
+/// All conditions of an entry, in the order of the document.
+fn conditions(clauses: &[Clause]) -> Vec<&Condition> {
+    let mut conditions = Vec::new();
+    let each = clauses.iter();
+    each.for_each(|clause| clause.conditions(&mut conditions));
+    conditions
+}
+
+/// The facts that an entry looks at.
+fn facts(clauses: &[Clause]) -> impl Iterator<Item = &Fact> {
+    let conditions = conditions(clauses).into_iter();
+    conditions.filter_map(|one| one.path.fact.as_ref())
 }
 
 /// The keys that the schema and the conditions of all entries in this mode name.
@@ -210,12 +235,7 @@ fn protected(rules: &Rules, mode: Mode) -> Protected<Rule> {
         }
     }
     for entry in rules.entries().filter(|entry| entry.mode == mode) {
-        let mut conditions = Vec::new();
-        entry
-            .clauses
-            .iter()
-            .for_each(|clause| clause.conditions(&mut conditions));
-        for condition in conditions {
+        for condition in conditions(&entry.clauses) {
             protected.add(&condition.path.steps, &entry.rule);
         }
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::decision::{Denial, Held, Rule};
+use super::decision::{Denial, Held, Rule, Shadowed};
 use super::limit::{Limit, Scope, Window};
 
 /// MCP recommends names of at most 128 characters; more of the agent's own text is not sent back to it.
@@ -55,6 +55,24 @@ impl<'p> Denial<'p> {
             Denial::Rule(rule) | Denial::Argument { rule, .. } => Some(&rule.pointer),
             Denial::LimitReached(full) => Some(&full.limit.pointer),
             Denial::Unavailable(_) | Denial::Guard { .. } => None,
+        }
+    }
+}
+
+impl<'p> Shadowed<'p> {
+    /// Its kind, from a closed list: a label for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Shadowed::Denied(denial) => denial.kind(),
+            Shadowed::Held(_) => "approval",
+        }
+    }
+
+    /// The id of the rule or limit, and its JSON Pointer.
+    pub fn rule(&self) -> Option<(&'p str, &'p str)> {
+        match self {
+            Shadowed::Denied(denial) => Some((denial.rule()?, denial.pointer()?)),
+            Shadowed::Held(rule) => Some((&rule.id, &rule.pointer)),
         }
     }
 }
