@@ -44,7 +44,7 @@ mod tests {
         let at = |line, column| Some(Position { line, column });
         assert_eq!(
             found,
-            [at(1, 1), at(2, 2), at(2, 12), at(3, 14), None, None, None]
+            [at(1, 1), at(2, 2), at(2, 13), at(3, 13), None, None, None]
         );
         assert_eq!(positions(b"{", [""]), [None]);
     }

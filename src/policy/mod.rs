@@ -11,6 +11,7 @@ mod definition;
 mod directory;
 mod document;
 mod entry_text;
+mod explain;
 mod fact;
 mod facts;
 mod fields;
@@ -43,6 +44,7 @@ mod words;
 
 pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
 pub use definition::{Definition, Hints};
+pub use explain::{Explanation, Look, Spot, Step, Taken};
 pub use facts::{Caller, Facts, Listing, Moment};
 pub use limit::{Charge, Full, Limit, Scope, Window};
 pub use locate::positions;
@@ -54,6 +56,7 @@ pub use words::in_groups;
 use crate::json::Value;
 use condition::Scene;
 use document::{Fallback, Mode, Unlisted};
+use explain::Witness;
 use rules::{Objection, Rules};
 use tools::{Names, Speaker, Tools};
 use truth::Work;
@@ -96,8 +99,18 @@ impl Policy {
     ///
     /// What a shadowed rule would have said is told beside the decision, and does not change it.
     pub fn decide<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Judgement<'p> {
+        self.judge(call, facts, None)
+    }
+
+    /// Decides, in sight of a witness if somebody wants to know why.
+    fn judge<'p>(
+        &'p self,
+        call: &Call<'_>,
+        facts: &Facts<'_>,
+        witness: Option<&Witness>,
+    ) -> Judgement<'p> {
         let mut shadowed = Vec::new();
-        let decision = self.decision(call, facts, &mut shadowed);
+        let decision = self.decision(call, facts, (&mut shadowed, witness));
         Judgement { decision, shadowed }
     }
 
@@ -105,7 +118,7 @@ impl Policy {
         &'p self,
         call: &Call<'_>,
         facts: &Facts<'_>,
-        shadowed: &mut Vec<Shadowed<'p>>,
+        (shadowed, witness): (&mut Vec<Shadowed<'p>>, Option<&Witness>),
     ) -> Decision<'p> {
         let speaker = match self.offered(call.tool, facts.listing) {
             Ok(speaker) => speaker,
@@ -118,6 +131,7 @@ impl Policy {
             facts,
             work: &work,
             shadow_work: &shadow_work,
+            witness,
         };
         let own = speaker.map(|speaker| speaker.rules);
         let rules = || own.into_iter().chain([&self.all_tools]);

@@ -2,6 +2,7 @@
 
 mod calls;
 mod definitions;
+mod explain;
 mod facts;
 mod hard;
 mod inputs;
