@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)] // the one room that speaks to the terminal
 
 mod check;
+mod definitions;
 mod demo_server;
 mod grant;
 mod ledger;
@@ -80,7 +81,8 @@ enum Command {
     /// Run one stdio server behind a policy, in place of the server's own command in a client's configuration
     Wrap(WrapArgs),
     /// Check policies and say every mistake at once
-    Check(CheckArgs),
+    #[command(after_help = check::HELP)]
+    Check(check::CheckArgs),
     /// Make, list and revoke grants
     #[command(subcommand)]
     Grant(GrantCommand),
@@ -136,13 +138,6 @@ struct WrapArgs {
     /// The server's command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-struct CheckArgs {
-    /// Policies to check
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
