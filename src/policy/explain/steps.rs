@@ -139,7 +139,7 @@ fn follows(section: &str, truth: Truth, mode: Mode) -> String {
     match (consequence, mode) {
         ("", _) => what.to_owned(),
         (consequence, Mode::Enforced) => format!("{what}: {consequence}"),
-        (consequence, Mode::Shadow) => format!("{what}: in shadow, else {consequence}"),
+        (consequence, Mode::Shadow) => format!("{what}: {consequence} if it were not in shadow"),
     }
 }
 

@@ -244,7 +244,7 @@ fn schemas_look_alikes_and_shadows_are_told() {
     );
     assert_eq!(
         lines(&explanation)[2],
-        "deny_if /tools/t/deny_if/0 true: holds: in shadow, else refused"
+        "deny_if /tools/t/deny_if/0 true: holds: refused if it were not in shadow"
     );
 }
 
