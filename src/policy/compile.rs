@@ -10,7 +10,7 @@ use super::fields::Text;
 use super::limits::Limits;
 use super::mistake::{Mistake, Mistakes, Place};
 use super::name::Glob;
-use super::own_tests::Ran;
+use super::own_tests::{OwnTest, Ran};
 use super::rules::Rules;
 use super::rules_text;
 use super::tools::{Names, Pattern, Tools};
@@ -62,14 +62,18 @@ pub(super) fn examine<T>(
         let policy = policy(&document, source, &mut mistakes);
         (document, policy)
     });
-    mistakes.into_result()?;
-    let (document, policy) = compiled.expect("what could not be read left a mistake");
-    // What a policy with mistakes decides would only add noise to them.
     let mut failures = Mistakes::default();
-    let mut tests = Ran::default();
-    for test in &document.tests {
-        tests.count(test.run(&policy, &mut failures));
-    }
+    let (policy, tests) = match compiled {
+        Some((document, policy)) => {
+            let tests = run_tests(&document, &policy, (&mistakes, &mut failures));
+            (Some(policy), tests)
+        }
+        None => (None, Ran::default()),
+    };
+    let Some(policy) = policy.filter(|_| mistakes.is_empty()) else {
+        let all = mistakes.and(failures).into_result();
+        return Err(all.expect_err("what could not be read left a mistake"));
+    };
     let told = tell(&root, &policy);
     Ok(Examined {
         policy,
@@ -77,6 +81,24 @@ pub(super) fn examine<T>(
         tests,
         told,
     })
+}
+
+/// Runs the tests of the document, but for those that meet a mistake: they would only tell it again in other words.
+fn run_tests(
+    document: &Document<'_>,
+    policy: &Policy,
+    (mistakes, failures): (&Mistakes, &mut Mistakes),
+) -> Ran {
+    let meets_none = |test: &&OwnTest<'_>| {
+        !mistakes
+            .pointers()
+            .any(|pointer| test.is_judged_by(pointer))
+    };
+    let mut ran = Ran::default();
+    for test in document.tests.iter().filter(meets_none) {
+        ran.count(test.run(policy, failures));
+    }
+    ran
 }
 
 fn duplicate_key(root: &Place<'_>, key: Value<'_>, mistakes: &mut Mistakes) {
@@ -123,6 +145,7 @@ fn policy(document: &Document<'_>, source: &[u8], mistakes: &mut Mistakes) -> Po
         default: document.default,
         unlisted: document.unlisted,
         hidden,
+        surface: document.surface.clone(),
         tools,
         all_tools,
         limits: limits.into_all(),

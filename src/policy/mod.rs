@@ -3,6 +3,8 @@
 //! `Policy::decide` is a function of its arguments and nothing else: no I/O, no async, no clock, no locks.
 //! Whether a limit has room left is not known here: a decision that depends on one says so, as a [`Charge`].
 
+mod collection;
+mod collection_text;
 mod compile;
 mod condition;
 mod condition_text;
@@ -37,6 +39,7 @@ mod rules;
 mod rules_text;
 mod schema;
 mod sentence;
+mod slash_glob;
 mod text_test;
 mod tools;
 mod truth;
@@ -55,6 +58,7 @@ pub use sentence::{APPROVAL_REQUIRED, DENIED};
 pub use words::in_groups;
 
 use crate::json::Value;
+use collection::Surface;
 use condition::Scene;
 use document::{Fallback, Mode, Unlisted};
 use explain::Witness;
@@ -73,6 +77,7 @@ pub struct Policy {
     hidden: Names,
     tools: Tools,
     all_tools: Rules,
+    surface: Surface,
     limits: Vec<Limit>,
     /// Whether any rule needs a tool's definition.
     asks_server: bool,
@@ -156,6 +161,32 @@ impl Policy {
         }
     }
 
+    /// Whether the grant may use all methods, resources and prompts that there are.
+    pub fn leaves_all_but_tools(&self) -> bool {
+        self.surface.is_open()
+    }
+
+    /// Whether the grant may use a method of MCP. What opens and keeps a session is not asked about: it always may.
+    pub fn allows_method(&self, name: &str) -> bool {
+        let methods = self.surface.methods.as_ref();
+        methods.is_none_or(|methods| methods.contains(name))
+    }
+
+    /// Whether the grant may see and use the resource with this URI.
+    pub fn has_resource(&self, uri: &str) -> bool {
+        self.surface.resources.has_uri(uri)
+    }
+
+    /// Whether the grant may see and use this resource template (RFC 6570), or the resource with this URI.
+    pub fn has_template(&self, template: &str) -> bool {
+        self.surface.resources.has_template(template)
+    }
+
+    /// Whether the grant may see and use the prompt with this name.
+    pub fn has_prompt(&self, name: &str) -> bool {
+        self.surface.prompts.has(name)
+    }
+
     /// Whether a rule for this tool asks for its definition: without one it is denied.
     pub fn needs_definition(&self, tool: &str) -> bool {
         let own = || self.tools.speaker(tool).map(|speaker| speaker.rules);
@@ -195,6 +226,9 @@ impl Policy {
 
     /// The entry that speaks for a tool, or why the tool is not there for this grant.
     fn offered(&self, tool: &str, listing: Listing) -> Result<Option<Speaker<'_>>, Unavailable> {
+        if !self.allows_method("tools/call") {
+            return Err(Unavailable::Method);
+        }
         if tool.len() > NAME_BYTES_MAX {
             return Err(Unavailable::Unknown);
         }

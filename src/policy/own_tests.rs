@@ -6,7 +6,8 @@ use super::document::quoted;
 use super::fields::{Fields, Keys, Text, wrong_type};
 use super::limit::{Charge, Limit};
 use super::limit_text::whole;
-use super::mistake::{Mistakes, Place};
+use super::mistake::{Mistakes, Place, unescaped};
+use super::name::Glob;
 use super::{Call, Decision, Definition, Facts, Moment, Policy};
 use crate::json::{Kind, Value};
 
@@ -107,6 +108,25 @@ impl<'a> OwnTest<'a> {
             times: times?,
             at: at?,
         })
+    }
+
+    /// Whether what stands at a pointer of the document has a say in this test.
+    pub(super) fn is_judged_by(&self, pointer: &str) -> bool {
+        let mut names = pointer.split('/').skip(1);
+        match (names.next(), names.next()) {
+            (Some("tools"), name) => name.is_none_or(|name| self.is_about(&unescaped(name))),
+            (Some("tests"), Some(index)) => self.place.pointer.ends_with(&format!("/{index}")),
+            (Some("all_tools" | "counters" | "default") | None, _) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the test's tool is the one of an entry, or could be: of a glob that cannot be read nobody knows.
+    fn is_about(&self, entry: &str) -> bool {
+        match Glob::is_glob(entry) {
+            true => !Glob::parse(entry).is_ok_and(|glob| !glob.matches(self.tool)),
+            false => entry == self.tool,
+        }
     }
 
     /// Judges the call and compares.

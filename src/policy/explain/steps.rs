@@ -40,6 +40,11 @@ pub(super) fn before_rules(
             let follows = "no entry matches, and the default is \"deny\": refused";
             vec![open, step("tools", default(), follows)]
         }
+        Err(Unavailable::Method | Unavailable::Resource | Unavailable::Prompt) => {
+            let spot = Some(written.spot("/methods"));
+            let follows = "the grant may not use tools/call: refused";
+            vec![step("methods", spot, follows)]
+        }
         Err(Unavailable::NoPolicy | Unavailable::Unknown) => {
             let follows =
                 "the server does not list the tool, and no entry names it exactly: refused";

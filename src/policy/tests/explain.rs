@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::inputs::{json, members, whole};
+use super::reference::{inputs, inputs_around, inputs_json};
 use super::*;
 
 fn explained(source: &str, (tool, arguments): (&str, &str), facts: Facts<'_>) -> Explanation {
@@ -302,8 +302,9 @@ fn a_call_that_waits_or_runs_is_told_with_what_the_agent_reads_and_what_is_charg
 
 proptest! {
     #[test]
-    fn an_explanation_says_what_is_decided(whole in whole(), name in prop::sample::select(&["t", "ta", "tab", "x"][..]), args in members(json())) {
-        let explanation = explained(&whole.write(), (name, &args.write()), Facts::NONE);
+    fn an_explanation_says_what_is_decided(whole in inputs::whole(), ask in inputs_around::ask(inputs_json::arguments())) {
+        prop_assume!(!whole.has_tie());
+        let explanation = ask.around.with_facts(|facts| explained(&whole.write(), (ask.tool, &ask.args.write()), *facts));
         let rule = explanation.rule.as_deref();
         let refusing = |step: &&Step| step.follows.ends_with("refused");
         let refusals: Vec<_> = explanation.steps.iter().filter(refusing).collect();
