@@ -6,6 +6,8 @@
 mod check;
 mod definitions;
 mod demo_server;
+mod excerpt;
+mod explain;
 mod grant;
 mod ledger;
 mod serve;
@@ -83,6 +85,9 @@ enum Command {
     /// Check policies and say every mistake at once
     #[command(after_help = check::HELP)]
     Check(check::CheckArgs),
+    /// Explain what a policy decides of a call, step by step
+    #[command(after_help = explain::HELP)]
+    Explain(explain::ExplainArgs),
     /// Make, list and revoke grants
     #[command(subcommand)]
     Grant(GrantCommand),
@@ -170,6 +175,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Wrap(args) => wrap::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Grant(command) => grant::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -3,7 +3,7 @@
 //! It never prints a backtrace or a bare error code: an error says what, where and what to do.
 
 use std::error::Error;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -98,6 +98,13 @@ impl Place {
             ..outline
         })
     }
+}
+
+/// Prints a result, with colours where it goes to a terminal. Whoever closed the pipe has read enough.
+pub(super) fn print(text: &str) {
+    let mut stdout = anstream::stdout().lock();
+    let written = stdout.write_all(text.as_bytes());
+    let _ = written.and_then(|()| stdout.flush());
 }
 
 /// What time it is, for a command that keeps no timeline of its own.

@@ -47,13 +47,14 @@ mod words;
 
 pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
 pub use definition::{Definition, Hints};
-pub use explain::{Explanation, Look, Spot, Step, Taken};
+pub use explain::{Explanation, Look, Spot, Step, Taken, explain};
 pub use facts::{Caller, Facts, Listing, Moment};
 pub use limit::{Charge, Full, Limit, Scope, Window};
 pub use locate::positions;
 pub use mistake::Mistake;
 pub use own_tests::Ran;
 pub use review::{Offer, Review, Unmatched};
+pub use sentence::{APPROVAL_REQUIRED, DENIED};
 pub use words::in_groups;
 
 use crate::json::Value;

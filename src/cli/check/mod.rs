@@ -6,14 +6,15 @@ mod json;
 mod text;
 mod watch;
 
-use std::io::Write;
+pub(super) use text::meaning;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::definitions::Tools;
-use super::terminal::{CliError, Format};
+use super::terminal::{CliError, Format, print};
 use crate::policy::{Offer, Policy, Review};
 
 pub(super) const HELP: &str = r#"Exit codes:
@@ -133,14 +134,9 @@ fn check(args: &CheckArgs, compared: Option<&Compared>) -> Tally {
     tally
 }
 
-/// Whoever closed the pipe has read enough.
 fn tell(format: Format, checked: &Checked<'_>, compared: Option<&Compared>) {
-    let text = match format {
+    print(&match format {
         Format::Text => text::shown(checked, compared),
         Format::Json => json::line(checked, compared),
-    };
-    let mut stdout = anstream::stdout().lock();
-    let _ = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
+    });
 }

@@ -7,29 +7,23 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Effects, Style};
 
 use super::{Checked, Compared};
-use crate::json::Position;
-use crate::policy::{Limit, Mistake, Unmatched, in_groups, positions};
-
-/// As much of a line is shown, around the place that is meant: what a terminal of usual width holds.
-const LINE_CHARS_MAX: usize = 100;
-/// So much of it before the place.
-const BEFORE_CHARS_MAX: usize = 60;
+use crate::cli::excerpt::{Weight, pointed};
+use crate::policy::{Limit, Unmatched, in_groups, positions};
 
 const RED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
-const YELLOW: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 const GREEN: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
-const BLUE: Style = AnsiColor::Blue.on_default().effects(Effects::BOLD);
 
 /// All that is to be said, with line ends and colours.
 pub(super) fn shown(checked: &Checked<'_>, compared: Option<&Compared>) -> String {
     let mut text = String::new();
     let review = &checked.review;
+    let place = (checked.file, &checked.source[..]);
     for warning in &review.warnings {
-        point_at(&mut text, ("warning", YELLOW), (checked, warning));
+        text.push_str(&pointed(Weight::Warning, warning, place));
     }
     if let Err(mistakes) = &review.policy {
         for mistake in mistakes {
-            point_at(&mut text, ("error", RED), (checked, mistake));
+            text.push_str(&pointed(Weight::Error, mistake, place));
         }
     }
     text.push_str(&summary(checked));
@@ -38,65 +32,6 @@ pub(super) fn shown(checked: &Checked<'_>, compared: Option<&Compared>) -> Strin
         text.push_str(&server(compared, unmatched));
     }
     text
-}
-
-/// One mistake: what, where, the line itself with a caret, and what to do.
-fn point_at(
-    text: &mut String,
-    (word, style): (&str, Style),
-    (checked, mistake): (&Checked<'_>, &Mistake),
-) {
-    let Position { line, column } = mistake.position;
-    let margin = " ".repeat(line.to_string().len());
-    let (shown, caret) = excerpt(&checked.source, mistake.position);
-    let blank = " ".repeat(caret);
-    let bar = format!("{BLUE}{margin} |{BLUE:#}");
-    let file = checked.file.display();
-    let mut told = format!("{style}{word}{style:#}: {}\n", mistake.what);
-    let _ = writeln!(
-        told,
-        "{margin}{BLUE}-->{BLUE:#} {file}:{line}:{column} {}",
-        mistake.pointer
-    );
-    let _ = writeln!(
-        told,
-        "{bar}\n{BLUE}{line} |{BLUE:#} {shown}\n{bar} {blank}{style}^{style:#}"
-    );
-    if let Some(remedy) = &mistake.remedy {
-        let _ = writeln!(told, "{margin} {BLUE}={BLUE:#} {remedy}");
-    }
-    // A pointer to the whole document is empty: no blank stays behind.
-    let lines = told.lines().map(str::trim_end);
-    text.extend(lines.flat_map(|line| [line, "\n"]));
-    text.push('\n');
-}
-
-/// The line, or the part of it around the place, and how many characters of that stand before the place.
-fn excerpt(source: &[u8], position: Position) -> (String, usize) {
-    let line = source
-        .split(|&byte| byte == b'\n')
-        .nth(position.line - 1)
-        .unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let line: Vec<char> = line
-        .trim_end()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let at = (position.column - 1).min(line.len());
-    if line.len() <= LINE_CHARS_MAX {
-        return (line.iter().collect(), at);
-    }
-    let start = at.saturating_sub(BEFORE_CHARS_MAX);
-    let end = (start + LINE_CHARS_MAX).min(line.len());
-    let mut shown: String = line[start..end].iter().collect();
-    if end < line.len() {
-        shown.push('…');
-    }
-    match start {
-        0 => (shown, at),
-        _ => (format!("…{shown}"), at - start + 1),
-    }
 }
 
 fn summary(checked: &Checked<'_>) -> String {
@@ -155,7 +90,7 @@ fn server(compared: &Compared, unmatched: &Unmatched) -> String {
 }
 
 /// What a limit means, in plain words.
-pub(super) fn meaning(limit: &Limit) -> String {
+pub(in crate::cli) fn meaning(limit: &Limit) -> String {
     let (max, window) = (limit.max.get(), limit.window.length().as_secs());
     let calls = if max == 1 { "call" } else { "calls" };
     let burst = limit

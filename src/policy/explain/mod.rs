@@ -8,9 +8,11 @@ mod witness;
 
 pub(super) use witness::Witness;
 
+use super::compile::examine;
 use super::decision::{Decision, Denial, Shadowed};
 use super::locate::value_at;
-use super::{Call, Facts, Policy};
+use super::sentence::{APPROVAL_REQUIRED, DENIED};
+use super::{Call, Facts, Limit, Mistake, Policy};
 use crate::json::{Duplicates, Position, Reader, Value};
 
 /// Why a call was decided as it was.
@@ -78,20 +80,27 @@ pub struct Spot {
 /// What a call takes from one limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
-    /// The id of the limit.
-    pub rule: String,
+    /// The limit.
+    pub limit: Limit,
     /// Where it stands.
     pub spot: Spot,
-    /// The place of the limit in [`Policy::limits`].
-    pub index: usize,
     /// How much.
     pub amount: String,
 }
 
+/// Decides a call as [`Policy::decide`] does under the policy of this document, and says how it came to that. A document
+/// whose own tests fail is explained too: that is how one finds out why.
+pub fn explain(
+    source: &[u8],
+    call: &Call<'_>,
+    facts: &Facts<'_>,
+) -> Result<Explanation, Vec<Mistake>> {
+    let examined = examine(source, |_, _| ())?;
+    Ok(examined.policy.explanation(source, call, facts))
+}
+
 impl Policy {
-    /// Decides as [`Policy::decide`] does, and says how it came to that. `source` is the document that this was
-    /// compiled from.
-    pub fn explain(&self, source: &[u8], call: &Call<'_>, facts: &Facts<'_>) -> Explanation {
+    fn explanation(&self, source: &[u8], call: &Call<'_>, facts: &Facts<'_>) -> Explanation {
         let witness = Witness::default();
         let judgement = self.judge(call, facts, Some(&witness));
         let mut reader = Reader::new(Duplicates::Kept);
@@ -107,15 +116,23 @@ impl Policy {
         {
             steps.push(steps::of_another_entry((rule, pointer), written));
         }
+        let spot = match (pointer, rule) {
+            (Some(pointer), _) => Some(written.spot(pointer)),
+            // What is not there for a grant was decided by no rule, but at the place that was looked at last.
+            (None, Some(_)) => steps.last().and_then(|step| step.spot.clone()),
+            (None, None) => None,
+        };
         Explanation {
             steps,
             verdict,
             rule: rule.map(str::to_owned),
-            spot: pointer.map(|pointer| written.spot(pointer)),
+            spot,
             sentence: match &judgement.decision {
                 Decision::Allow(_) => None,
-                Decision::Hold(held) => Some(held.sentence(call.tool)),
-                Decision::Deny(denial) => Some(denial.sentence(call.tool)),
+                Decision::Hold(held) => {
+                    Some(format!("{APPROVAL_REQUIRED} {}", held.sentence(call.tool)))
+                }
+                Decision::Deny(denial) => Some(format!("{DENIED} {}", denial.sentence(call.tool))),
             },
             shadowed: judgement.shadowed.iter().map(in_shadow).collect(),
             charges: charges(&judgement.decision, written),
@@ -152,9 +169,8 @@ fn charges(decision: &Decision<'_>, written: Written<'_>) -> Vec<Taken> {
     let charges = permit.charges().iter();
     charges
         .map(|charge| Taken {
-            rule: charge.limit.rule.to_string(),
+            limit: charge.limit.clone(),
             spot: written.spot(&charge.limit.pointer),
-            index: charge.limit.index,
             amount: "1".to_owned(),
         })
         .collect()

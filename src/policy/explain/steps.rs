@@ -84,12 +84,8 @@ fn hiding(tool: &str, written: Written<'_>) -> Option<Spot> {
 /// A rule that was judged.
 pub(super) fn of_note(note: Note, written: Written<'_>) -> Step {
     let section = section(&note.id).to_owned();
-    let mut follows = follows(&section, note.truth, note.mode);
-    if let Some(why) = &note.why {
-        follows = format!("{why}; {follows}");
-    }
     Step {
-        follows,
+        follows: follows(&section, &note),
         rule: Some(note.id.into()),
         spot: Some(written.spot(&note.pointer)),
         truth: Some(name(note.truth)),
@@ -124,8 +120,8 @@ fn section(id: &str) -> &str {
     }
 }
 
-fn follows(section: &str, truth: Truth, mode: Mode) -> String {
-    let (what, consequence) = match (section, truth) {
+fn follows(section: &str, note: &Note) -> String {
+    let (what, consequence) = match (section, note.truth) {
         ("schema", Truth::True) => ("the arguments fit", ""),
         ("schema", _) => ("the arguments do not fit", "refused"),
         ("require", Truth::True) => ("holds", ""),
@@ -136,7 +132,8 @@ fn follows(section: &str, truth: Truth, mode: Mode) -> String {
         (_, Truth::True) => ("holds", ""),
         (_, Truth::Unknown) => ("cannot be judged", "refused"),
     };
-    match (consequence, mode) {
+    let what = note.why.as_deref().unwrap_or(what);
+    match (consequence, note.mode) {
         ("", _) => what.to_owned(),
         (consequence, Mode::Enforced) => format!("{what}: {consequence}"),
         (consequence, Mode::Shadow) => format!("{what}: {consequence} if it were not in shadow"),
