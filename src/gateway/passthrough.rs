@@ -75,7 +75,8 @@ pub(super) async fn pass(
         .as_ref()
         .is_some_and(|envelope| envelope.method.is_list());
     let scan = (is_list || method == http::Method::GET).then(|| {
-        let asked = Asked::by(&request.body);
+        let method = envelope.as_ref().map(|envelope| envelope.method);
+        let asked = Asked::by(method, &request.body);
         ListScan::new(
             worker.shared.clone(),
             request.entry.grant.clone(),

@@ -13,7 +13,7 @@ use super::body::Body;
 use crate::grants::Unauthenticated;
 use crate::json::Flaw;
 use crate::mcp::{self, HeaderMismatch, Invalid};
-use crate::policy::{Denial, Held, Unavailable};
+use crate::policy::{self, Denial, Held, Unavailable};
 use crate::upstream::ForwardError;
 
 /// Codes of the gateway's own, outside the range that JSON-RPC keeps for itself.
@@ -233,7 +233,7 @@ pub(super) fn denied_message(
     }
     mcp::denied_result(
         id,
-        &format!("[POLICY DENIED] {}", denial.sentence(tool)),
+        &format!("{} {}", policy::DENIED, denial.sentence(tool)),
         facts,
     )
 }
@@ -253,7 +253,7 @@ pub(super) fn waiting_message(id: &str, tool: &str, held: &Held<'_>, request_id:
     let facts = json!({ "kind": "approval", "rule": held.rule.id, "request_id": request_id });
     mcp::denied_result(
         id,
-        &format!("[APPROVAL REQUIRED] {}", held.sentence(tool)),
+        &format!("{} {}", policy::APPROVAL_REQUIRED, held.sentence(tool)),
         facts,
     )
 }

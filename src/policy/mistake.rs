@@ -146,6 +146,20 @@ impl Mistakes {
         self.found.len() >= TOLD_MAX
     }
 
+    /// Whether nothing was found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// These and those, as many as are told.
+    pub(super) fn and(mut self, others: Mistakes) -> Mistakes {
+        self.untold += others.untold;
+        for mistake in others.found {
+            self.keep(mistake);
+        }
+        self
+    }
+
     /// All of them in the order of the document; `Err` if there are any.
     pub(super) fn into_result(mut self) -> Result<(), Vec<Mistake>> {
         self.found.sort_by_key(|mistake| mistake.position);
@@ -168,11 +182,18 @@ impl Mistakes {
             self.untold += 1;
             return;
         }
-        self.found.push(Mistake {
+        self.keep(Mistake {
             position: place.value.position(),
             pointer: place.pointer.clone(),
             what,
             remedy,
         });
+    }
+
+    fn keep(&mut self, mistake: Mistake) {
+        match self.is_full() {
+            true => self.untold += 1,
+            false => self.found.push(mistake),
+        }
     }
 }

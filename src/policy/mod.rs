@@ -13,6 +13,7 @@ mod definition;
 mod directory;
 mod document;
 mod entry_text;
+mod explain;
 mod fact;
 mod facts;
 mod fields;
@@ -22,6 +23,7 @@ mod ip_range;
 mod limit;
 mod limit_text;
 mod limits;
+mod locate;
 mod lookalike;
 mod mistake;
 mod name;
@@ -32,6 +34,7 @@ mod operator;
 mod operator_text;
 mod own_tests;
 mod path;
+mod review;
 mod rules;
 mod rules_text;
 mod schema;
@@ -44,14 +47,21 @@ mod words;
 
 pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
 pub use definition::{Definition, Hints};
+pub use explain::{Explanation, Look, Spot, Step, Taken, explain};
 pub use facts::{Caller, Facts, Listing, Moment};
 pub use limit::{Charge, Full, Limit, Scope, Window};
+pub use locate::positions;
 pub use mistake::Mistake;
+pub use own_tests::Ran;
+pub use review::{Offer, Review, Unmatched};
+pub use sentence::{APPROVAL_REQUIRED, DENIED};
+pub use words::in_groups;
 
 use crate::json::Value;
 use collection::Surface;
 use condition::Scene;
 use document::{Fallback, Mode, Unlisted};
+use explain::Witness;
 use rules::{Objection, Rules};
 use tools::{Names, Speaker, Tools};
 use truth::Work;
@@ -95,8 +105,18 @@ impl Policy {
     ///
     /// What a shadowed rule would have said is told beside the decision, and does not change it.
     pub fn decide<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Judgement<'p> {
+        self.judge(call, facts, None)
+    }
+
+    /// Decides, in sight of a witness if somebody wants to know why.
+    fn judge<'p>(
+        &'p self,
+        call: &Call<'_>,
+        facts: &Facts<'_>,
+        witness: Option<&Witness>,
+    ) -> Judgement<'p> {
         let mut shadowed = Vec::new();
-        let decision = self.decision(call, facts, &mut shadowed);
+        let decision = self.decision(call, facts, (&mut shadowed, witness));
         Judgement { decision, shadowed }
     }
 
@@ -104,7 +124,7 @@ impl Policy {
         &'p self,
         call: &Call<'_>,
         facts: &Facts<'_>,
-        shadowed: &mut Vec<Shadowed<'p>>,
+        (shadowed, witness): (&mut Vec<Shadowed<'p>>, Option<&Witness>),
     ) -> Decision<'p> {
         let speaker = match self.offered(call.tool, facts.listing) {
             Ok(speaker) => speaker,
@@ -117,6 +137,7 @@ impl Policy {
             facts,
             work: &work,
             shadow_work: &shadow_work,
+            witness,
         };
         let own = speaker.map(|speaker| speaker.rules);
         let rules = || own.into_iter().chain([&self.all_tools]);

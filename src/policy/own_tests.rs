@@ -40,6 +40,31 @@ pub(super) struct OwnTest<'a> {
     at: Moment,
 }
 
+/// How a policy's own tests went.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Ran {
+    /// How many were as expected.
+    pub passed: usize,
+    /// How many were not.
+    pub failed: usize,
+}
+
+impl Ran {
+    pub(super) fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Passed => self.passed += 1,
+            Outcome::Failed => self.failed += 1,
+        }
+    }
+}
+
+/// Whether one was as expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Passed,
+    Failed,
+}
+
 /// What came out of a test.
 struct Found {
     outcome: &'static str,
@@ -105,7 +130,7 @@ impl<'a> OwnTest<'a> {
     }
 
     /// Judges the call and compares.
-    pub(super) fn run(&self, policy: &Policy, mistakes: &mut Mistakes) {
+    pub(super) fn run(&self, policy: &Policy, mistakes: &mut Mistakes) -> Outcome {
         let call = Call {
             tool: self.tool,
             arguments: self.arguments,
@@ -122,21 +147,23 @@ impl<'a> OwnTest<'a> {
             && self
                 .rule
                 .is_none_or(|rule| found.rules.iter().any(|found| found == rule));
-        if !is_as_expected {
-            let by = |rules: &[String]| match rules.first() {
-                Some(rule) => format!(" by {rule}"),
-                None => String::new(),
-            };
-            let expected: Vec<_> = self.rule.iter().map(ToString::to_string).collect();
-            let what = format!(
-                "this test fails: expected {}{}, found {}{}",
-                self.expected,
-                by(&expected),
-                found.outcome,
-                by(&found.rules)
-            );
-            mistakes.add(&self.place, what);
+        if is_as_expected {
+            return Outcome::Passed;
         }
+        let by = |rules: &[String]| match rules.first() {
+            Some(rule) => format!(" by {rule}"),
+            None => String::new(),
+        };
+        let expected: Vec<_> = self.rule.iter().map(ToString::to_string).collect();
+        let what = format!(
+            "this test fails: expected {}{}, found {}{}",
+            self.expected,
+            by(&expected),
+            found.outcome,
+            by(&found.rules)
+        );
+        mistakes.add(&self.place, what);
+        Outcome::Failed
     }
 }
 

@@ -3,12 +3,15 @@
 mod calls;
 mod collections;
 mod definitions;
+mod explain;
 mod facts;
 mod hard;
 mod limits;
 mod numbers;
+mod offer;
 mod operators;
 mod reference;
+mod review;
 mod schemas;
 mod wide;
 

@@ -6,7 +6,7 @@ mod around;
 mod condition;
 mod decimal;
 pub(crate) mod inputs;
-mod inputs_around;
+pub(crate) mod inputs_around;
 pub(crate) mod inputs_json;
 pub(crate) mod json;
 pub(crate) mod whole;
