@@ -6,12 +6,12 @@ mod bucket;
 mod map;
 mod model;
 
-use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::policy::{Scope, Window};
+use crate::policy::{Increment, Scope, Window};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
@@ -37,6 +37,9 @@ pub(crate) fn limit(index: usize, max: u64, window: Window) -> Limit {
         window,
         burst: None,
         scope: Scope::Grant,
+        by: Box::default(),
+        increment: Increment::Constant(Amount::ONE),
+        is_shadow: false,
         on_deny: None,
     }
 }
@@ -58,11 +61,29 @@ pub(crate) fn account_of(counters: &Counters, grant: &str, limits: &[Limit]) -> 
 }
 
 pub(crate) fn charges(limits: &[Limit]) -> Vec<Charge<'_>> {
-    limits.iter().map(|limit| Charge { limit }).collect()
+    limits.iter().map(whole).collect()
 }
 
-fn many() -> Counters {
-    Counters::new(COUNTERS_MAX)
+/// What one call takes from a limit that has one counter.
+pub(crate) fn whole(limit: &Limit) -> Charge<'_> {
+    let amount = match &limit.increment {
+        Increment::Constant(amount) => *amount,
+        Increment::From(_) => Amount::ONE,
+    };
+    Charge {
+        limit,
+        amount,
+        subject: None,
+    }
+}
+
+/// No counters, and room for all that a test opens.
+pub(crate) fn many() -> Counters {
+    restored(&History::default())
+}
+
+pub(crate) fn restored(history: &History) -> Counters {
+    Counters::restored(history, Bounds::default(), Secret::from_bytes([7; 32]))
 }
 
 fn retry_after(denied: Result<Admitted<'_>, Denial<'_>>) -> Duration {
@@ -327,16 +348,16 @@ fn a_wait_is_told_for_the_call_that_leaves_first_however_it_is_kept() {
 
 #[test]
 fn a_small_counter_is_grown_to_its_max_and_no_further() {
-    use super::window::{Calls, Place};
-    let mut calls = Calls::default();
+    use super::window::{Place, Takings};
+    let mut takings = Takings::default();
     let limit = limit(0, 10, Window::MINUTE);
     for call in 0..10 {
         let at = START.plus(SECOND * call);
-        let place = calls.room(&limit, at).unwrap();
+        let place = takings.room(&limit, Amount::ONE, at).unwrap();
         assert!(matches!(place, Place::Exact(_)));
-        calls.put(place, 10);
+        takings.put(place, Amount::ONE, &limit);
     }
-    assert_eq!(calls.capacity(), 10);
+    assert_eq!(takings.capacity(), 10);
 }
 
 impl Taken {

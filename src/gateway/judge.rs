@@ -42,6 +42,8 @@ pub(super) struct Sent<'a> {
     pub(super) server: &'a str,
     /// The token that was presented, if one was: it must not be in the body.
     pub(super) token: Option<&'a Token>,
+    /// The session that it came in, as the sender names it.
+    pub(super) session: Option<&'a str>,
     /// What the request's headers say about the body, or the name of one that cannot be read; nothing over stdio.
     pub(super) headers: Option<Result<ModernHeaders<'a>, &'static str>>,
     /// The body.
@@ -148,6 +150,7 @@ impl Judge {
     ) -> JudgedCall<'p> {
         let facts = Facts {
             listing: self.shared.catalogue.listing(sent.server, call.tool),
+            session: sent.session,
             ..Facts::NONE
         };
         let now = self.shared.clock.now();

@@ -13,6 +13,8 @@ use tokio::io::{
     AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
 };
 
+use uuid::Uuid;
+
 use super::Shared;
 use super::call_record::CallRecord;
 use super::judge::{Judged, JudgedCall, Sent, Verdict};
@@ -48,6 +50,8 @@ pub struct Wrap {
     worker: Rc<Worker>,
     grant: Arc<Grant>,
     server: Arc<Server>,
+    /// One process is one session.
+    session: Box<str>,
     calls: HashMap<Box<[u8]>, CallRecord>,
     lists: ListScan,
 }
@@ -75,6 +79,7 @@ impl Wrap {
             worker: Worker::new(shared, journal),
             grant,
             server,
+            session: Uuid::now_v7().to_string().into(),
             calls: HashMap::new(),
             lists,
         })
@@ -164,6 +169,7 @@ impl Wrap {
             grant: &grant,
             server: &self.server.spec.name,
             token: None,
+            session: Some(&self.session),
             headers: None,
             body: &line,
         };

@@ -320,7 +320,11 @@ fn test<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Test<'a>> {
 }
 
 /// Reads a string that is one of a few words.
-fn word<T: Copy>(place: &Place<'_>, words: &[(&str, T)], mistakes: &mut Mistakes) -> Option<T> {
+pub(super) fn word<T: Copy>(
+    place: &Place<'_>,
+    words: &[(&str, T)],
+    mistakes: &mut Mistakes,
+) -> Option<T> {
     if place.value.kind() != Kind::String {
         wrong_type(place, "a string", mistakes);
         return None;

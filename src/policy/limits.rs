@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::fields::{Text, nearest};
-use super::limit::{Limit, Scope};
+use super::limit::Limit;
 use super::limit_text::{LimitText, LimitUse};
 use super::mistake::{Mistakes, escaped};
 
@@ -59,6 +59,11 @@ impl<'a> Limits<'a> {
         places
     }
 
+    /// The limit at a place.
+    pub(super) fn at(&self, index: usize) -> &Limit {
+        &self.all[index]
+    }
+
     /// All limits, each at its index.
     pub(super) fn into_all(self) -> Vec<Limit> {
         self.all
@@ -86,7 +91,10 @@ impl<'a> Limits<'a> {
             max: text.max,
             window: text.window,
             burst: text.burst,
-            scope: Scope::Grant,
+            scope: text.scope,
+            by: text.by.clone().into(),
+            increment: text.increment.clone(),
+            is_shadow: text.is_shadow,
             on_deny: text.on_deny.as_ref().map(|text| text.text.into()),
         });
         index

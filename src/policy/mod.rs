@@ -3,6 +3,7 @@
 //! `Policy::decide` is a function of its arguments and nothing else: no I/O, no async, no clock, no locks.
 //! Whether a limit has room left is not known here: a decision that depends on one says so, as a [`Charge`].
 
+mod amount;
 mod compile;
 mod condition;
 mod condition_text;
@@ -15,9 +16,12 @@ mod fields;
 mod host;
 mod ip_range;
 mod limit;
+mod limit_numbers;
 mod limit_text;
 mod limits;
 mod lookalike;
+mod meaning;
+mod measure;
 mod mistake;
 mod name;
 mod number;
@@ -29,20 +33,24 @@ mod rules;
 mod rules_text;
 mod schema;
 mod sentence;
+mod source;
 mod text_test;
 mod tools;
 mod truth;
 mod words;
 
+pub use amount::Amount;
 pub use decision::{Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
 pub use definition::Definition;
 pub use facts::{Caller, Facts, Listing, Moment};
-pub use limit::{Charge, Full, Limit, Scope, Window};
+pub use limit::{Charge, Full, Increment, Limit, Scope, Subject, Window};
 pub use mistake::Mistake;
+pub use source::{Argument, Source};
 
 use crate::json::Value;
 use condition::Scene;
 use document::{Fallback, Unlisted};
+use measure::{Case, Charges};
 use rules::Rules;
 use tools::{Names, Speaker, Tools};
 use truth::Work;
@@ -81,13 +89,18 @@ impl Policy {
     ///
     /// What a shadowed rule would have said is told beside the decision, and does not change it.
     pub fn decide<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Judgement<'p> {
+        let mut shadowed = Vec::new();
         Judgement {
-            decision: self.decision(call, facts),
-            shadowed: Vec::new(),
+            decision: self.decision((call, facts), &mut shadowed),
+            shadowed,
         }
     }
 
-    fn decision<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Decision<'p> {
+    fn decision<'p>(
+        &'p self,
+        (call, facts): (&Call<'_>, &Facts<'_>),
+        shadowed: &mut Vec<Shadowed<'p>>,
+    ) -> Decision<'p> {
         let speaker = match self.offered(call.tool, facts.listing) {
             Ok(speaker) => speaker,
             Err(reason) => return Decision::Deny(Denial::Unavailable(reason)),
@@ -108,10 +121,20 @@ impl Policy {
         if let Some(denial) = denial {
             return Decision::Deny(denial);
         }
-        match rules::asking(rules(), scene) {
-            Err(denial) => Decision::Deny(denial),
-            Ok(Some(rule)) => Decision::Hold(Held { rule }),
-            Ok(None) => Decision::Allow(Permit::new(self.charges(rules()))),
+        let asking = match rules::asking(rules(), scene) {
+            Err(denial) => return Decision::Deny(denial),
+            Ok(asking) => asking,
+        };
+        let case = Case {
+            call,
+            facts,
+            work: &work,
+        };
+        // No person is asked about a call that could not be counted afterwards.
+        match (self.charges(rules(), case, shadowed), asking) {
+            (Err(denial), _) => Decision::Deny(denial),
+            (Ok(_), Some(rule)) => Decision::Hold(Held { rule }),
+            (Ok(charges), None) => Decision::Allow(Permit::new(charges)),
         }
     }
 
@@ -159,24 +182,28 @@ impl Policy {
         Ok(speaker)
     }
 
-    /// What a call takes from all these, once from each limit: two lists may name one shared counter.
+    /// What a call takes from all these, once from each limit: two lists may name one shared counter. A limit in shadow
+    /// that cannot be charged is told and left out.
     fn charges<'p>(
         &'p self,
         rules: impl Iterator<Item = &'p Rules>,
-    ) -> smallvec::SmallVec<[Charge<'p>; 4]> {
-        let mut charges = smallvec::SmallVec::new();
+        case: Case<'_, '_>,
+        shadowed: &mut Vec<Shadowed<'p>>,
+    ) -> Result<Charges<'p>, Denial<'p>> {
+        let mut charges = Charges::new();
         for &index in rules.flat_map(|rules| &rules.limits) {
-            let charge = Charge {
-                limit: &self.limits[index],
-            };
-            let is_new = !charges
-                .iter()
-                .any(|other: &Charge<'_>| other.limit.index == index);
-            if is_new {
-                charges.push(charge);
+            let limit = &self.limits[index];
+            let is_old = charges.iter().any(|other| other.limit.index == index);
+            if is_old {
+                continue;
+            }
+            match limit.charge(case, &mut charges) {
+                Ok(()) => {}
+                Err(denial) if limit.is_shadow => shadowed.push(Shadowed::Denied(denial)),
+                Err(denial) => return Err(denial),
             }
         }
-        charges
+        Ok(charges)
     }
 }
 

@@ -84,7 +84,7 @@ fn add(
         rules.approve_if.extend(entry);
     }
     rules.limits = limits.of(&text.limits, &ids.base, mistakes);
-    rules.protected = protected(rules);
+    rules.protected = protected(rules, limits);
 }
 
 /// An `action`, as an entry without conditions.
@@ -137,8 +137,9 @@ fn entry(
     })
 }
 
-/// The keys that the schema and the conditions of all entries name.
-fn protected(rules: &Rules) -> Protected {
+/// The keys that the schema, the conditions of all entries and the limits name. One in shadow refuses nothing, so that it
+/// does not refuse a look-alike either.
+fn protected(rules: &Rules, limits: &Limits<'_>) -> Protected {
     let mut protected = Protected::default();
     if let Some(schema) = &rules.schema {
         for steps in schema.paths() {
@@ -154,6 +155,18 @@ fn protected(rules: &Rules) -> Protected {
             .for_each(|clause| clause.conditions(&mut conditions));
         for condition in conditions {
             protected.add(&condition.path.steps, &entry.rule);
+        }
+    }
+    let limits = rules.limits.iter().map(|&index| limits.at(index));
+    for limit in limits.filter(|limit| !limit.is_shadow) {
+        let rule = Rule {
+            id: limit.rule.clone(),
+            pointer: limit.pointer.clone(),
+            on_deny: None,
+            words: limit.allowance().into(),
+        };
+        for argument in limit.arguments() {
+            protected.add(&argument.steps, &rule);
         }
     }
     protected

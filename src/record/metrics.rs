@@ -201,7 +201,7 @@ pub struct ServerMetrics {
     allowed: Counter,
     held: Counter,
     undecidable: Counter,
-    denied: [Counter; 5],
+    denied: [Counter; DENIALS.len()],
     /// Messages other than tool calls that were passed on.
     pub passed: Counter,
     /// Charges given back.
@@ -219,8 +219,15 @@ impl std::fmt::Debug for ServerMetrics {
     }
 }
 
-/// Kinds of denial, in the order of `ServerMetrics::denied`.
-const DENIALS: [&str; 5] = ["unavailable", "rule", "argument", "limit", "guard"];
+/// Labels of denials, in the order of `ServerMetrics::denied`.
+const DENIALS: [&str; 6] = [
+    "unavailable",
+    "rule",
+    "argument",
+    "limit",
+    "counters_full",
+    "guard",
+];
 
 impl ServerMetrics {
     /// Handles for a server of the configuration; `errors` are the labels that `upstream_error` will be given.
@@ -287,7 +294,7 @@ impl ServerMetrics {
 
     /// A call that was denied.
     pub fn denied(&self, denial: &Denial<'_>) {
-        let kind = DENIALS.iter().position(|&kind| kind == denial.kind());
+        let kind = DENIALS.iter().position(|&kind| kind == denial.label());
         self.denied[kind.expect("DENIALS has every kind, as a test checks")].increment(1);
     }
 

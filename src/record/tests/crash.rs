@@ -76,7 +76,7 @@ impl World {
             journals: journals.collect(),
             store,
             dir,
-            counters: Counters::new(COUNTERS_MAX),
+            counters: many(),
             now: START,
             limits: limits(),
             is_edited: false,
@@ -191,7 +191,7 @@ fn room(counters: &Counters, limit: &Limit, now: Timestamp) -> u64 {
     let mut limits = limits();
     limits[limit.index] = limit.clone();
     let account = account(counters, &limits);
-    let charges = [crate::policy::Charge { limit }];
+    let charges = charges(std::slice::from_ref(limit));
     let calls = (0..2_100).map(|_| counters.admit_in_test(&charges, &account, now));
     calls.take_while(Result::is_ok).count() as u64
 }
@@ -217,7 +217,7 @@ proptest! {
         let other = folder();
         let fresh = Store::open(other.path()).unwrap();
         let mut pure = replay(&fresh, &journal).unwrap().history;
-        let counters = Counters::restored(&restored, COUNTERS_MAX);
+        let counters = super::restored(&restored);
         restored.forget();
         pure.forget();
         prop_assert_eq!(&restored, &pure, "snapshot and tail tell what the whole journal tells");
