@@ -18,6 +18,7 @@ use super::{
     load_policy,
 };
 use crate::counters::{Bounds, GuardSettings};
+use crate::grants::Entitlement;
 use crate::json::Position;
 use crate::policy::Policy;
 use crate::upstream::ServerSpec;
@@ -61,6 +62,8 @@ struct Guard {
 #[serde(deny_unknown_fields)]
 struct Grant {
     servers: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
 }
 
 pub(super) fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
@@ -202,7 +205,7 @@ impl Reading<'_> {
         grants: &BTreeMap<Spanned<String>, Grant>,
         servers: &BTreeMap<Box<str>, Arc<ServerSpec>>,
         policies: &BTreeMap<String, Option<Arc<Policy>>>,
-    ) -> BTreeMap<Box<str>, BTreeMap<Box<str>, Arc<Policy>>> {
+    ) -> BTreeMap<Box<str>, Entitlement> {
         if grants.is_empty() {
             self.say(
                 0,
@@ -245,7 +248,13 @@ impl Reading<'_> {
                     }
                 }
             }
-            read.insert(name.get_ref().as_str().into(), covered);
+            let tags = grant.tags.iter();
+            let tags = tags.map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+            let entitlement = Entitlement {
+                servers: covered,
+                tags: tags.collect(),
+            };
+            read.insert(name.get_ref().as_str().into(), entitlement);
         }
         read
     }

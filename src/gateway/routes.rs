@@ -14,6 +14,7 @@ use hyper::body::{Body as _, Incoming};
 
 use super::bodies::Room;
 use super::body::Body;
+use super::definitions;
 use super::door::{self, Entry, single};
 use super::judge::{Judged, Sent};
 use super::passthrough;
@@ -22,6 +23,7 @@ use super::tools_call::{Request, tools_call};
 use super::worker::Worker;
 use crate::config::Settings;
 use crate::mcp::{Era, ModernHeaders};
+use crate::sessions::Begun;
 
 /// A session's name is hashed with each call that a limit counts by it: the longest ones seen are signed tokens.
 const SESSION_BYTES_MAX: usize = 1_024;
@@ -73,6 +75,7 @@ async fn answer(
         entry,
         body: Bytes::new(),
         came: worker.shared.clock.now(),
+        client: None,
     };
     Ok(passthrough::pass(worker, head.method, request, None).await)
 }
@@ -89,24 +92,41 @@ async fn post(
     let seat = grant.seat(&server.spec.name).ok_or(Refusal::NotCovered)?;
     let modern = modern_headers(&headers);
     let era = modern.map_or(Era::Legacy, |headers| headers.era());
+    let client = seat.policy.needs_client().then(|| {
+        let begun = Begun {
+            grant: &grant.id,
+            server: &server.spec.name,
+            session: passthrough::session(&headers),
+        };
+        worker.shared.clients.name(begun)
+    });
     let sent = Sent {
         grant: &grant,
         server: &server.spec.name,
         token: Some(&entry.token),
         session: session(&headers, era),
         headers: Some(modern),
+        client: client.flatten(),
         body: &body,
     };
-    let judged = worker.judge.judge(seat, sent)?;
-    let request = Request {
+    let judged = match worker.judge.judge_if_listed(seat, &sent)? {
+        Some(judged) => judged,
+        None => {
+            definitions::list(&worker.shared, &server).await;
+            worker.judge.judge(seat, &sent)?
+        }
+    };
+    let mut request = Request {
         headers: passthrough::leaving(headers, &entry.token, era),
         entry,
         body: body.clone(),
         came,
+        client: None,
     };
     Ok(match judged {
         Judged::Call(call) => tools_call(worker, request, call).await,
-        Judged::Message(envelope) => {
+        Judged::Message { envelope, client } => {
+            request.client = client;
             passthrough::pass(worker, Method::POST, request, Some(envelope)).await
         }
     })

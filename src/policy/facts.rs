@@ -56,6 +56,14 @@ pub struct Caller<'a> {
     pub client: Option<&'a str>,
 }
 
+impl<'a> Caller<'a> {
+    /// The value of a tag; `None` if the grant does not have it.
+    pub fn tag(&self, key: &str) -> Option<&'a str> {
+        let found = self.tags.iter().find(|(own, _)| **own == *key)?;
+        Some(&found.1)
+    }
+}
+
 /// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {

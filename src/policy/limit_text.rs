@@ -5,7 +5,7 @@
 use std::num::{NonZeroU32, NonZeroU64};
 
 use super::amount::Amount;
-use super::document::{self, quoted};
+use super::document::quoted;
 use super::fields::{self, Fields, Keys, Text, not_built, wrong_type};
 use super::limit::{Increment, Scope, Window};
 use super::limit_numbers::{self, burst, max, rate, window};
@@ -126,7 +126,7 @@ fn limit<'a>(
     let on_deny = fields.text("on_deny", mistakes);
     let scope = fields
         .optional("scope")
-        .map(|place| document::word(&place, SCOPES, mistakes));
+        .map(|place| fields::word(&place, SCOPES, mistakes));
     let by = by(fields, mistakes);
     let is_shadow = fields.flag("shadow", mistakes);
     align(fields, mistakes);

@@ -6,13 +6,14 @@ use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
 use super::amount::Amount;
+use super::condition::Scene;
 use super::decision::Denial;
+use super::document::Mode;
 use super::limit::{Charge, Increment, Limit, Scope, Subject};
 use super::number::Number;
 use super::path::{self, Step};
 use super::source::{Argument, Source};
 use super::truth::Work;
-use super::{Call, Facts};
 use crate::json::{Kind, Value, fold};
 
 /// A value of `by` may have so many bytes: no id, address or name of anything is longer, and a longer text would be work
@@ -25,30 +26,27 @@ const SUBJECTS_MAX: usize = 64;
 /// What a call takes from all its limits.
 pub(super) type Charges<'p> = SmallVec<[Charge<'p>; 4]>;
 
-/// A call as limits see it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Case<'s, 'a> {
-    pub(super) call: &'s Call<'a>,
-    pub(super) facts: &'s Facts<'s>,
-    pub(super) work: &'s Work,
-}
-
 impl Limit {
     /// Adds what the call takes from this limit. Nothing is added where that cannot be told.
     pub(super) fn charge<'p>(
         &'p self,
-        case: Case<'_, '_>,
+        scene: Scene<'_, '_>,
         to: &mut Charges<'p>,
     ) -> Result<(), Denial<'p>> {
         let uncounted = |words: String| Denial::Uncounted {
             limit: self,
             words: words.into(),
         };
+        // What is only tried out must not use up the work of what is enforced.
+        let scene = scene.under(match self.is_shadow {
+            true => Mode::Shadow,
+            false => Mode::Enforced,
+        });
         let amount = match &self.increment {
             Increment::Constant(amount) => *amount,
-            Increment::From(argument) => self.sum(argument, case).map_err(uncounted)?,
+            Increment::From(argument) => self.sum(argument, scene).map_err(uncounted)?,
         };
-        let session = case.facts.session;
+        let session = scene.facts.session;
         let session = session.filter(|_| self.scope == Scope::Session);
         let charge = |subject| Charge {
             limit: self,
@@ -59,16 +57,16 @@ impl Limit {
             to.push(charge(None));
             return Ok(());
         }
-        let subjects = self.subjects(session, case).map_err(uncounted)?;
+        let subjects = self.subjects(session, scene).map_err(uncounted)?;
         to.extend(subjects.into_iter().map(|subject| charge(Some(subject))));
         Ok(())
     }
 
     /// What the numbers at the path come to.
-    fn sum(&self, argument: &Argument, case: Case<'_, '_>) -> Result<Amount, String> {
+    fn sum(&self, argument: &Argument, scene: Scene<'_, '_>) -> Result<Amount, String> {
         let name = argument.text();
         let mut sum = Amount::NOTHING;
-        visit(argument, case, &mut |value| {
+        visit(argument, scene, &mut |value| {
             let value = value.ok_or_else(|| format!("{name} must be present"))?;
             let number = value.as_number().and_then(Number::parse);
             let number = number.ok_or_else(|| format!("{name} must be a number"))?;
@@ -90,13 +88,17 @@ impl Limit {
     }
 
     /// One hash for each combination of values, each once.
-    fn subjects(&self, session: Option<&str>, case: Case<'_, '_>) -> Result<Vec<Subject>, String> {
+    fn subjects(
+        &self,
+        session: Option<&str>,
+        scene: Scene<'_, '_>,
+    ) -> Result<Vec<Subject>, String> {
         let mut beginning = Sha256::new();
         let session = session.map_or((b'-', ""), |session| (b's', session));
         feed(&mut beginning, session);
         let mut hashes = vec![beginning];
         for source in &self.by {
-            let values = values(source, case)?;
+            let values = values(source, scene)?;
             if hashes.len() * values.len() > SUBJECTS_MAX {
                 return Err(format!(
                     "{source} must not have more than {SUBJECTS_MAX} different values"
@@ -129,16 +131,13 @@ fn feed(hash: &mut Sha256, (kind, text): (u8, &str)) {
 }
 
 /// The different values at one path of `by`, each with what kind it is, in one spelling.
-fn values(source: &Source, case: Case<'_, '_>) -> Result<Vec<(u8, String)>, String> {
-    let caller = &case.facts.caller;
+fn values(source: &Source, scene: Scene<'_, '_>) -> Result<Vec<(u8, String)>, String> {
+    let caller = &scene.facts.caller;
     let text = match source {
-        Source::Tool => Some(case.call.tool),
+        Source::Tool => Some(scene.call.tool),
         Source::Label => Some(caller.label),
-        Source::Tag(key) => {
-            let tag = caller.tags.iter().find(|(name, _)| name == key);
-            tag.map(|(_, text)| &**text)
-        }
-        Source::Argument(argument) => return arguments(argument, case),
+        Source::Tag(key) => caller.tag(key),
+        Source::Argument(argument) => return arguments(argument, scene),
     };
     Ok(vec![match text {
         Some(text) => canonical_text(text, source)?,
@@ -149,10 +148,10 @@ fn values(source: &Source, case: Case<'_, '_>) -> Result<Vec<(u8, String)>, Stri
 /// The one value of all that is missing or null.
 const MISSING: (u8, String) = (b'-', String::new());
 
-fn arguments(argument: &Argument, case: Case<'_, '_>) -> Result<Vec<(u8, String)>, String> {
+fn arguments(argument: &Argument, scene: Scene<'_, '_>) -> Result<Vec<(u8, String)>, String> {
     let name = argument.text();
     let mut values: Vec<(u8, String)> = Vec::new();
-    visit(argument, case, &mut |value| {
+    visit(argument, scene, &mut |value| {
         let value = match value {
             None => MISSING,
             Some(value) => canonical(value, name)?,
@@ -213,12 +212,16 @@ fn case_folded(text: &str) -> String {
 type Found<'f, 'a> = &'f mut dyn FnMut(Option<Value<'a>>) -> Result<(), String>;
 
 /// Goes to all values at the path, or to `None` where nothing stands; an error says what is in the way.
-fn visit<'a>(argument: &Argument, case: Case<'_, 'a>, found: Found<'_, 'a>) -> Result<(), String> {
+fn visit<'a>(
+    argument: &Argument,
+    scene: Scene<'_, 'a>,
+    found: Found<'_, 'a>,
+) -> Result<(), String> {
     let way = Way {
         steps: &argument.steps,
-        work: case.work,
+        work: scene.work,
     };
-    way.walk((case.call.arguments, 0), found)
+    way.walk((scene.call.arguments, 0), found)
 }
 
 /// A path, and what walking it may still cost.

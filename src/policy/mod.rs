@@ -11,9 +11,12 @@ mod decision;
 mod definition;
 mod directory;
 mod document;
+mod entry_text;
+mod fact;
 mod facts;
 mod fields;
 mod host;
+mod input_schema;
 mod ip_range;
 mod limit;
 mod limit_numbers;
@@ -24,7 +27,9 @@ mod meaning;
 mod measure;
 mod mistake;
 mod name;
+mod named_keys;
 mod number;
+mod operand;
 mod operator;
 mod operator_text;
 mod own_tests;
@@ -40,8 +45,8 @@ mod truth;
 mod words;
 
 pub use amount::Amount;
-pub use decision::{Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
-pub use definition::Definition;
+pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
+pub use definition::{Definition, Hints};
 pub use facts::{Caller, Facts, Listing, Moment};
 pub use limit::{Charge, Full, Increment, Limit, Scope, Subject, Window};
 pub use mistake::Mistake;
@@ -49,9 +54,9 @@ pub use source::{Argument, Source};
 
 use crate::json::Value;
 use condition::Scene;
-use document::{Fallback, Unlisted};
-use measure::{Case, Charges};
-use rules::Rules;
+use document::{Fallback, Mode, Unlisted};
+use measure::Charges;
+use rules::{Objection, Rules};
 use tools::{Names, Speaker, Tools};
 use truth::Work;
 
@@ -67,6 +72,10 @@ pub struct Policy {
     tools: Tools,
     all_tools: Rules,
     limits: Vec<Limit>,
+    /// Whether any rule needs a tool's definition.
+    asks_server: bool,
+    /// Whether any rule looks at `client.name`.
+    asks_client: bool,
     hash: Box<str>,
 }
 
@@ -90,15 +99,14 @@ impl Policy {
     /// What a shadowed rule would have said is told beside the decision, and does not change it.
     pub fn decide<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Judgement<'p> {
         let mut shadowed = Vec::new();
-        Judgement {
-            decision: self.decision((call, facts), &mut shadowed),
-            shadowed,
-        }
+        let decision = self.decision(call, facts, &mut shadowed);
+        Judgement { decision, shadowed }
     }
 
     fn decision<'p>(
         &'p self,
-        (call, facts): (&Call<'_>, &Facts<'_>),
+        call: &Call<'_>,
+        facts: &Facts<'_>,
         shadowed: &mut Vec<Shadowed<'p>>,
     ) -> Decision<'p> {
         let speaker = match self.offered(call.tool, facts.listing) {
@@ -106,36 +114,50 @@ impl Policy {
             Err(reason) => return Decision::Deny(Denial::Unavailable(reason)),
         };
         let work = Work::new();
+        let shadow_work = Work::new();
         let scene = Scene {
-            arguments: call.arguments,
+            call: *call,
+            facts,
             work: &work,
+            shadow_work: &shadow_work,
         };
         let own = speaker.map(|speaker| speaker.rules);
         let rules = || own.into_iter().chain([&self.all_tools]);
-        let denial = rules()
-            .find_map(|rules| rules.look_alike(scene))
-            .or_else(|| rules().find_map(|rules| rules.misfit(scene)))
-            .or_else(|| rules().find_map(|rules| rules.unmet(scene)))
-            .or_else(|| rules().find_map(|rules| rules.forbidden(scene)))
-            .or_else(|| speaker?.overruled_by.map(Denial::Rule));
-        if let Some(denial) = denial {
-            return Decision::Deny(denial);
+        let overruled = speaker.and_then(|speaker| speaker.overruled_by);
+        let objections = rules()
+            .filter_map(|rules| rules.look_alike(scene))
+            .chain(rules().filter_map(|rules| rules.misfit(scene)))
+            .chain(rules().flat_map(|rules| rules.unmet(scene)))
+            .chain(rules().flat_map(|rules| rules.forbidden(scene)))
+            .chain(overruled.map(Objection::overruled));
+        for Objection { mode, denial } in objections {
+            match mode {
+                Mode::Shadow => shadowed.push(Shadowed::Denied(denial)),
+                Mode::Enforced => return Decision::Deny(denial),
+            }
         }
-        let asking = match rules::asking(rules(), scene) {
+        let asking = match rules::asking(rules(), scene, shadowed) {
             Err(denial) => return Decision::Deny(denial),
             Ok(asking) => asking,
         };
-        let case = Case {
-            call,
-            facts,
-            work: &work,
-        };
         // No person is asked about a call that could not be counted afterwards.
-        match (self.charges(rules(), case, shadowed), asking) {
+        match (self.charges(rules(), scene, shadowed), asking) {
             (Err(denial), _) => Decision::Deny(denial),
-            (Ok(_), Some(rule)) => Decision::Hold(Held { rule }),
+            (Ok(_), Some(held)) => Decision::Hold(held),
             (Ok(charges), None) => Decision::Allow(Permit::new(charges)),
         }
+    }
+
+    /// Whether a rule for this tool asks for its definition: without one it is denied.
+    pub fn needs_definition(&self, tool: &str) -> bool {
+        let own = || self.tools.speaker(tool).map(|speaker| speaker.rules);
+        self.asks_server
+            && (self.all_tools.need_definition || own().is_some_and(|own| own.need_definition))
+    }
+
+    /// Whether a rule looks at what the client calls itself.
+    pub fn needs_client(&self) -> bool {
+        self.asks_client
     }
 
     /// All limits, each at the place that its `index` says.
@@ -187,7 +209,7 @@ impl Policy {
     fn charges<'p>(
         &'p self,
         rules: impl Iterator<Item = &'p Rules>,
-        case: Case<'_, '_>,
+        scene: Scene<'_, '_>,
         shadowed: &mut Vec<Shadowed<'p>>,
     ) -> Result<Charges<'p>, Denial<'p>> {
         let mut charges = Charges::new();
@@ -197,7 +219,7 @@ impl Policy {
             if is_old {
                 continue;
             }
-            match limit.charge(case, &mut charges) {
+            match limit.charge(scene, &mut charges) {
                 Ok(()) => {}
                 Err(denial) if limit.is_shadow => shadowed.push(Shadowed::Denied(denial)),
                 Err(denial) => return Err(denial),

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use jiff::tz::TimeZone;
+
 use super::path::{self, Path, Step};
 
 /// What one of the paths of `by` leads to. It is shown in one spelling, whatever the author's was.
@@ -29,7 +31,7 @@ pub struct Argument {
 impl Argument {
     /// Reads a path below `args`; an error says what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Argument, String> {
-        let path = Path::parse(text)?;
+        let path = Path::parse(text, &TimeZone::UTC)?;
         if path.steps.is_empty() {
             return Err("args as a whole is an object: name a key of it, such as args.id".into());
         }
@@ -60,7 +62,7 @@ impl Source {
             _ => {}
         }
         let tag = text.strip_prefix("grant.tags").and_then(|rest| {
-            let path = Path::parse(&format!("args{rest}")).ok()?;
+            let path = Path::parse(&format!("args{rest}"), &TimeZone::UTC).ok()?;
             match &*path.steps {
                 [Step::Key(key)] => Some(Source::Tag(key.clone())),
                 _ => None,

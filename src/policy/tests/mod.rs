@@ -1,6 +1,8 @@
 //! What the policy promises.
 
 mod calls;
+mod definitions;
+mod facts;
 mod hard;
 mod inputs;
 mod limits;

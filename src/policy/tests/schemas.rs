@@ -122,8 +122,8 @@ fn a_schema_that_cannot_be_used_is_a_mistake() {
         r##"{"$ref":"#/$defs/none"}"##,
         r#"{"$ref":"https://example.org/schema.json"}"#,
         r#"{"$ref":"file:///etc/passwd"}"#,
-        "true",
-        "\"closed\"",
+        "false",
+        "\"open\"",
         "5",
     ] {
         let source =
