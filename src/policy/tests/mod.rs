@@ -1,6 +1,7 @@
 //! What the policy promises.
 
 mod calls;
+mod charges;
 mod definitions;
 mod facts;
 mod hard;
@@ -11,6 +12,7 @@ mod numbers;
 mod operators;
 mod reference;
 mod schemas;
+mod subjects;
 mod wide;
 
 use super::*;
