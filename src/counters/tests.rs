@@ -2,16 +2,19 @@
 
 #![allow(clippy::unwrap_used)] // A test that panics has done its work.
 
+mod amounts;
 mod bucket;
+mod kept;
 mod map;
 mod model;
+mod subjects;
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::policy::{Increment, Scope, Window};
+use crate::policy::{Increment, Policy, Scope, Subject, Window};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
@@ -41,6 +44,33 @@ pub(crate) fn limit(index: usize, max: u64, window: Window) -> Limit {
         increment: Increment::Constant(Amount::ONE),
         is_shadow: false,
         on_deny: None,
+    }
+}
+
+/// The limits of `all_tools`, as a policy has them.
+pub(crate) fn limits_of(texts: &[&str]) -> Vec<Limit> {
+    let source = format!(
+        r#"{{"version":"1","default":"allow","all_tools":{{"limits":[{}]}}}}"#,
+        texts.join(",")
+    );
+    let policy = Policy::compile(source.as_bytes());
+    let policy = policy.unwrap_or_else(|mistakes| panic!("{mistakes:?} in {source}"));
+    policy.limits().to_vec()
+}
+
+/// So many millionths from a limit's one counter.
+fn of(limit: &Limit, millionths: u64) -> Charge<'_> {
+    Charge {
+        amount: Amount::from_millionths(millionths),
+        ..whole(limit)
+    }
+}
+
+/// One call for a subject.
+fn on(limit: &Limit, subject: u128) -> Charge<'_> {
+    Charge {
+        subject: Some(Subject::in_test(subject)),
+        ..whole(limit)
     }
 }
 

@@ -173,6 +173,12 @@ impl Subject {
         Subject(NonZeroU128::new(u128::from_be_bytes(hash)).unwrap_or(NonZeroU128::MAX))
     }
 
+    /// Some subject.
+    #[cfg(test)]
+    pub(crate) fn in_test(number: u128) -> Subject {
+        Subject::of_hash(number.to_be_bytes())
+    }
+
     /// The hash.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.get().to_be_bytes()
