@@ -213,8 +213,8 @@ impl Takings {
             } else {
                 sliced.next()
             };
-            let next =
-                next.expect("no more is counted than there is, and no call takes more than max");
+            // More than there is never leaves; nobody asks for more than `max`.
+            let Some(next) = next else { break };
             left = left.plus(next.amount);
             last = next.until;
         }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::clock::{Clock, Hands};
-use crate::counters::tests::{START, account, charges, limit, many, restored};
+use crate::counters::tests::{START, account, charges, limit, many, restored, whole};
 use crate::counters::{Account, Admitted, Counters};
 use crate::policy::{Amount, Limit, Window};
 
