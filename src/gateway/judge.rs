@@ -229,15 +229,7 @@ impl Judge {
             &facts,
         );
         let mut shadowed = judgement.shadowed;
-        let tool = || call.tool.into();
-        let charged = match judgement.decision {
-            Decision::Allow(permit) => {
-                let charged = self.shared.counters.charge(permit, &seat.account, now);
-                charged.map_err(|denial| Verdict::Denied(denial, tool()))
-            }
-            Decision::Hold(held) => Err(Verdict::Held(held, tool())),
-            Decision::Deny(denial) => Err(Verdict::Denied(denial, tool())),
-        };
+        let charged = self.charge(judgement.decision, (seat, call.tool), now);
         let full = charged.iter().flat_map(Admitted::shadowed);
         shadowed.extend(full.map(|full| Shadowed::Denied(Denial::LimitReached(*full))));
         let keys = keys(&call);
@@ -261,6 +253,23 @@ impl Judge {
             request_id,
             verdict,
             shadowed,
+        }
+    }
+
+    /// Takes what a call is charged that may run; else says what becomes of it.
+    fn charge<'p>(
+        &self,
+        decision: Decision<'p>,
+        (seat, tool): (&Seat, &str),
+        now: Timestamp,
+    ) -> Result<Admitted<'p>, Verdict<'p>> {
+        match decision {
+            Decision::Allow(permit) => {
+                let charged = self.shared.counters.charge(permit, &seat.account, now);
+                charged.map_err(|denial| Verdict::Denied(denial, tool.into()))
+            }
+            Decision::Hold(held) => Err(Verdict::Held(held, tool.into())),
+            Decision::Deny(denial) => Err(Verdict::Denied(denial, tool.into())),
         }
     }
 
