@@ -98,6 +98,12 @@ pub(super) enum Verdict<'p> {
     Held(Held<'p>, Box<str>),
 }
 
+/// Why a call does not run now.
+enum Stopped<'p> {
+    Denied(Denial<'p>),
+    Held(Held<'p>),
+}
+
 impl Judge {
     /// A judge that writes its decisions to this journal.
     pub(super) fn new(shared: Arc<Shared>, journal: Journal) -> Judge {
@@ -229,7 +235,7 @@ impl Judge {
             &facts,
         );
         let mut shadowed = judgement.shadowed;
-        let charged = self.charge(judgement.decision, (seat, call.tool), now);
+        let charged = self.charge(judgement.decision, seat, now);
         let full = charged.iter().flat_map(Admitted::shadowed);
         shadowed.extend(full.map(|full| Shadowed::Denied(Denial::LimitReached(*full))));
         let keys = keys(&call);
@@ -244,7 +250,8 @@ impl Judge {
         };
         let verdict = match charged {
             Ok(admitted) => Verdict::Admitted(self.journal.decision(admitted, &entry)),
-            Err(refused) => refused,
+            Err(Stopped::Denied(denial)) => Verdict::Denied(denial, call.tool.into()),
+            Err(Stopped::Held(held)) => Verdict::Held(held, call.tool.into()),
         };
         let verdict = guarded(verdict, seat, now);
         self.record_refusal(&verdict, entry);
@@ -256,20 +263,20 @@ impl Judge {
         }
     }
 
-    /// Takes what a call is charged that may run; else says what becomes of it.
+    /// Takes what a call is charged that may run.
     fn charge<'p>(
         &self,
         decision: Decision<'p>,
-        (seat, tool): (&Seat, &str),
+        seat: &Seat,
         now: Timestamp,
-    ) -> Result<Admitted<'p>, Verdict<'p>> {
+    ) -> Result<Admitted<'p>, Stopped<'p>> {
         match decision {
             Decision::Allow(permit) => {
                 let charged = self.shared.counters.charge(permit, &seat.account, now);
-                charged.map_err(|denial| Verdict::Denied(denial, tool.into()))
+                charged.map_err(Stopped::Denied)
             }
-            Decision::Hold(held) => Err(Verdict::Held(held, tool.into())),
-            Decision::Deny(denial) => Err(Verdict::Denied(denial, tool.into())),
+            Decision::Hold(held) => Err(Stopped::Held(held)),
+            Decision::Deny(denial) => Err(Stopped::Denied(denial)),
         }
     }
 

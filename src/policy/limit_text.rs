@@ -136,10 +136,9 @@ fn limit<'a>(
     let max = fields
         .required("max", mistakes)
         .and_then(|place| max(&place, mistakes));
-    let burst = match fields.optional("burst") {
-        Some(place) => Some(burst(&place, max, mistakes)),
-        None => None,
-    };
+    let burst = fields
+        .optional("burst")
+        .map(|place| burst(&place, max, mistakes));
     let most = match (burst, max) {
         (Some(burst), _) => burst.map(|burst| ("burst", Amount::whole(burst.get().into()))),
         (None, max) => max.map(|max| ("max", Amount::whole(max.get()))),
