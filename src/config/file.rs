@@ -17,7 +17,7 @@ use super::{
     ADMIN_DEFAULT, Config, ConfigError, ConfigMistake, DATA_DEFAULT, LISTEN_DEFAULT, Settings,
     load_policy,
 };
-use crate::counters::GuardSettings;
+use crate::counters::{Bounds, GuardSettings};
 use crate::grants::Entitlement;
 use crate::json::Position;
 use crate::policy::Policy;
@@ -40,6 +40,8 @@ struct File {
     drain_seconds: Option<u64>,
     sse_keep_alive_seconds: Option<NonZeroU64>,
     connections_max: Option<NonZeroUsize>,
+    counters_max: Option<NonZeroUsize>,
+    counters_per_grant_max: Option<NonZeroUsize>,
     guard: Option<Guard>,
     #[serde(default)]
     servers: BTreeMap<Spanned<String>, Spanned<Server>>,
@@ -182,6 +184,12 @@ impl Reading<'_> {
                 .connections_max
                 .map_or(default.connections_max, NonZeroUsize::get),
             guard: guard.unwrap_or(default.guard),
+            counters: Bounds {
+                all: file.counters_max.unwrap_or(default.counters.all),
+                per_grant: file
+                    .counters_per_grant_max
+                    .unwrap_or(default.counters.per_grant),
+            },
         }
     }
 

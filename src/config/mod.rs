@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::counters::GuardSettings;
+use crate::counters::{Bounds, GuardSettings};
 use crate::grants::Entitlement;
 use crate::policy::Policy;
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
@@ -46,7 +46,7 @@ pub struct Config {
     pub files: Vec<PathBuf>,
 }
 
-/// Bounds and names that hold for every request; a reload replaces all but `workers`.
+/// Bounds and names that hold for every request; a reload replaces all but `workers` and `counters`.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Data-path threads, each with its own listener and upstream connections. Default: one for each core.
@@ -70,6 +70,8 @@ pub struct Settings {
     pub connections_max: usize,
     /// The bucket that stops a runaway agent whatever its policy says; one for each grant.
     pub guard: GuardSettings,
+    /// How many counters there may be: `counters_max` and `counters_per_grant_max`.
+    pub counters: Bounds,
 }
 
 impl Default for Settings {
@@ -85,6 +87,7 @@ impl Default for Settings {
             sse_keep_alive: Duration::from_secs(15),
             connections_max: 10_000,
             guard: GuardSettings::default(),
+            counters: Bounds::default(),
         }
     }
 }
@@ -129,6 +132,14 @@ impl Config {
             ("admin", self.admin != before.admin),
             ("data", self.data != before.data),
             ("workers", self.settings.workers != before.settings.workers),
+            (
+                "counters_max",
+                self.settings.counters.all != before.settings.counters.all,
+            ),
+            (
+                "counters_per_grant_max",
+                self.settings.counters.per_grant != before.settings.counters.per_grant,
+            ),
         ];
         let differs = differs.into_iter().filter(|(_, differs)| *differs);
         differs.map(|(name, _)| name).collect()
