@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)] // the one room that speaks to the terminal
 
 mod check;
+mod convert;
 mod demo_server;
 mod grant;
 mod ledger;
@@ -81,6 +82,9 @@ enum Command {
     Wrap(WrapArgs),
     /// Check policies and say every mistake at once
     Check(CheckArgs),
+    /// Bring a policy into its canonical form: JSON, from JSON, YAML or Intercept's dialect
+    #[command(after_help = convert::HELP)]
+    Convert(ConvertArgs),
     /// Make, list and revoke grants
     #[command(subcommand)]
     Grant(GrantCommand),
@@ -145,6 +149,16 @@ struct CheckArgs {
     files: Vec<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct ConvertArgs {
+    /// The policy: JSON, or YAML if it is named .yaml or .yml
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Where to write it [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 enum GrantCommand {
     /// Make a grant and print its token, once
@@ -175,6 +189,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Wrap(args) => wrap::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Grant(command) => grant::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(

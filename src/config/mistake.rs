@@ -67,7 +67,8 @@ impl ConfigMistake {
         }
     }
 
-    pub(super) fn of_policy(file: &Path, mistake: &Mistake) -> ConfigMistake {
+    /// A mistake of a policy, with the file it is in.
+    pub fn of_policy(file: &Path, mistake: &Mistake) -> ConfigMistake {
         let place = if mistake.pointer.is_empty() {
             String::new()
         } else {

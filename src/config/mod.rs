@@ -18,7 +18,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::counters::GuardSettings;
-use crate::policy::Policy;
+use crate::policy::{Format, Policy};
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
 
 pub use mistake::{ConfigError, ConfigMistake};
@@ -168,12 +168,26 @@ pub fn load_policy(path: &Path) -> Result<Arc<Policy>, Vec<ConfigMistake>> {
                 .remedy("check the path; a relative one starts at the configuration file's folder"),
         ]
     })?;
-    match Policy::compile(&source) {
-        Ok(policy) => Ok(Arc::new(policy)),
-        Err(mistakes) => Err(mistakes
-            .iter()
+    let format = policy_format(path);
+    let policy = Policy::read(&source, format);
+    policy.map(Arc::new).map_err(|mistakes| {
+        let mistakes = mistakes.iter();
+        let mut told: Vec<_> = mistakes
             .map(|mistake| ConfigMistake::of_policy(path, mistake))
-            .collect()),
+            .collect();
+        let is_no_object = !source.trim_ascii_start().starts_with(b"{");
+        if let (Format::Json, true, [first]) = (format, is_no_object, &mut told[..]) {
+            first.remedy = Some("a policy in YAML is read from a file named .yaml or .yml".into());
+        }
+        told
+    })
+}
+
+/// How a policy file is written: its name tells, never its content. JSON is YAML too, so content could not.
+pub fn policy_format(path: &Path) -> Format {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("yaml" | "yml") => Format::Yaml,
+        _ => Format::Json,
     }
 }
 

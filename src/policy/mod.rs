@@ -11,6 +11,7 @@ mod directory;
 mod document;
 mod fields;
 mod host;
+mod import;
 mod ip_range;
 mod limit;
 mod limit_text;
@@ -33,6 +34,7 @@ mod truth;
 mod words;
 
 pub use decision::{Decision, Denial, Held, Permit, Rule, Unavailable};
+pub use import::{Canonical, Format, Note};
 pub use limit::{Charge, Full, Limit, Scope, Window};
 pub use mistake::Mistake;
 
@@ -89,6 +91,16 @@ impl Policy {
     /// Reads a policy document (JSON). `Err` has all its mistakes, in the order of the document.
     pub fn compile(source: &[u8]) -> Result<Policy, Vec<Mistake>> {
         compile::compile(source)
+    }
+
+    /// Reads a policy file of either format. `Err` has all its mistakes, each where it stands in the file.
+    pub fn read(source: &[u8], format: Format) -> Result<Policy, Vec<Mistake>> {
+        import::compile(source, format)
+    }
+
+    /// Brings a policy file into its canonical form, which is a valid policy. `Err` as from [`Policy::read`].
+    pub fn canonical(source: &[u8], format: Format) -> Result<Canonical, Vec<Mistake>> {
+        import::canonical(source, format)
     }
 
     /// Judges one call: the first refusal wins; a call that nothing refuses takes from all the limits that apply.

@@ -1,0 +1,173 @@
+//! Policies in other people's words → the canonical document: YAML of our own shape, and Intercept's dialect.
+//!
+//! It never drops what it cannot translate at least as strictly: that is a mistake, told with the line of the file that
+//! a person wrote.
+
+mod go_regex;
+mod intercept;
+mod intercept_counter;
+mod intercept_rule;
+mod node;
+mod order;
+mod policylayer;
+mod scalar;
+mod write;
+mod yaml;
+
+use std::fmt;
+
+use super::Policy;
+use super::compile;
+use super::mistake::{Mistake, Mistakes, TOLD_MAX};
+use crate::json::{Duplicates, Position, Reader};
+use node::{Node, Origin};
+use write::Written;
+
+/// How a policy file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JSON, as the reference describes it.
+    Json,
+    /// YAML 1.2 of the same shape, or in Intercept's dialect.
+    Yaml,
+}
+
+/// A policy's document in its canonical form.
+#[derive(Debug)]
+pub struct Canonical {
+    /// JSON with the keys in the order of the reference, two spaces for each level, and a line break at the end.
+    pub text: String,
+    /// Where the meaning became stricter than its author's gateway had it, or was put into other words.
+    pub notes: Vec<Note>,
+}
+
+/// What happened to one place of a document on its way to the canonical form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Where it stands in the file that was read.
+    pub position: Position,
+    /// The JSON Pointer (RFC 6901) in that file.
+    pub pointer: String,
+    /// What is different.
+    pub what: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { line, column } = self.position;
+        write!(f, "{line}:{column}: ")?;
+        if !self.pointer.is_empty() {
+            write!(f, "{}: ", self.pointer)?;
+        }
+        f.write_str(&self.what)
+    }
+}
+
+/// What was found while translating.
+#[derive(Debug, Default)]
+struct Findings {
+    mistakes: Mistakes,
+    notes: Vec<Note>,
+}
+
+impl Findings {
+    fn refuse(&mut self, origin: &Origin, what: impl Into<String>, remedy: &str) {
+        let remedy = (!remedy.is_empty()).then(|| remedy.to_owned());
+        self.mistakes.put(origin.mistake(what, remedy));
+    }
+
+    fn note(&mut self, origin: &Origin, what: impl Into<String>) {
+        self.notes.push(Note {
+            position: origin.position,
+            pointer: origin.pointer.to_string(),
+            what: what.into(),
+        });
+    }
+}
+
+/// Reads and compiles a policy; `Err` has all its mistakes, each where it stands in `source`.
+pub(super) fn compile(source: &[u8], format: Format) -> Result<Policy, Vec<Mistake>> {
+    match format {
+        Format::Json => compile::compile(source),
+        Format::Yaml => {
+            let (document, _) = translated(yaml::read(source)?)?;
+            checked(source, &write::written(&document))
+        }
+    }
+}
+
+/// Brings a policy into its canonical form; `Err` has all its mistakes, each where it stands in `source`.
+pub(super) fn canonical(source: &[u8], format: Format) -> Result<Canonical, Vec<Mistake>> {
+    let document = match format {
+        Format::Yaml => yaml::read(source)?,
+        Format::Json => json(source)?,
+    };
+    let (document, mut findings) = translated(document)?;
+    if format == Format::Json {
+        policylayer::compared(&document, &mut findings);
+    }
+    let written = write::written(&order::arranged(document));
+    checked(source, &written)?;
+    findings.notes.sort_by_key(|note| note.position);
+    Ok(Canonical {
+        text: written.text,
+        notes: findings.notes,
+    })
+}
+
+fn json(source: &[u8]) -> Result<Node, Vec<Mistake>> {
+    let mut reader = Reader::new(Duplicates::Refused);
+    match reader.read(source) {
+        Ok(document) => Ok(Node::of_json(document.root())),
+        // The compiler tells the same mistake with all others, and in its own words.
+        Err(_) => Err(compile::compile(source).err().unwrap_or_else(Vec::new)),
+    }
+}
+
+/// The document in our own words, and what became of its meaning.
+fn translated(document: Node) -> Result<(Node, Findings), Vec<Mistake>> {
+    let mut findings = Findings::default();
+    if !intercept::is_meant(&document) {
+        return Ok((document, findings));
+    }
+    let document = intercept::translated(&document, &mut findings);
+    std::mem::take(&mut findings.mistakes).into_result()?;
+    Ok((document, findings))
+}
+
+/// Compiles a translation; its mistakes are told where the source has what they are about.
+fn checked(source: &[u8], written: &Written) -> Result<Policy, Vec<Mistake>> {
+    let policy = compile::compile(written.text.as_bytes()).map_err(|mistakes| {
+        let mistakes = mistakes.into_iter();
+        let mut moved: Vec<_> = mistakes
+            .map(|mistake| self::moved(mistake, written))
+            .collect();
+        // What says how many are not told stays last.
+        let told = moved.len().min(TOLD_MAX);
+        moved[..told].sort_by_key(|mistake| mistake.position);
+        moved
+    })?;
+    // The version of a policy is that of the file that people have.
+    Ok(Policy {
+        hash: compile::hash(source),
+        ..policy
+    })
+}
+
+fn moved(mistake: Mistake, written: &Written) -> Mistake {
+    let Some(origin) = written.origin(mistake.position) else {
+        return mistake;
+    };
+    Mistake {
+        position: origin.position,
+        // A mistake of the whole document keeps to it.
+        pointer: match mistake.pointer.is_empty() {
+            true => String::new(),
+            false => origin.pointer.to_string(),
+        },
+        ..mistake
+    }
+}
+
+#[cfg(test)]
+mod tests;
