@@ -140,6 +140,19 @@ fn nothing_is_written_of_a_policy_with_mistakes() {
 }
 
 #[test]
+fn a_key_that_is_there_twice_is_never_converted() {
+    let output = convert(
+        "p.json",
+        "{\"version\":\"1\",\"default\":\"allow\",\n\"default\":\"deny\"}",
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "p.json:2:1: /default: the key \"default\" is here twice\n"
+    );
+}
+
+#[test]
 fn a_file_that_cannot_be_read_or_written_is_code_2() {
     let folder = Folder::new();
     folder.write("p.json", r#"{"version":"1","default":"deny"}"#);

@@ -8,6 +8,7 @@ mod convert;
 mod demo_server;
 mod grant;
 mod ledger;
+mod schema;
 mod serve;
 mod terminal;
 mod welcome;
@@ -17,7 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use terminal::CliError;
 
@@ -85,6 +86,12 @@ enum Command {
     /// Bring a policy into its canonical form: JSON, from JSON, YAML or Intercept's dialect
     #[command(after_help = convert::HELP)]
     Convert(ConvertArgs),
+    /// Print the JSON Schema (2020-12) of policies or of the configuration, for editors
+    #[command(after_help = schema::HELP)]
+    Schema {
+        /// Of what
+        language: Language,
+    },
     /// Make, list and revoke grants
     #[command(subcommand)]
     Grant(GrantCommand),
@@ -149,6 +156,15 @@ struct CheckArgs {
     files: Vec<PathBuf>,
 }
 
+/// What has a JSON Schema.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Language {
+    /// Policy documents, in JSON or YAML
+    Policy,
+    /// The configuration, toolgate.toml
+    Config,
+}
+
 #[derive(Debug, Args)]
 struct ConvertArgs {
     /// The policy: JSON, or YAML if it is named .yaml or .yml
@@ -190,6 +206,7 @@ pub fn run() -> ExitCode {
         Command::Wrap(args) => wrap::run(args),
         Command::Check(args) => check::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Schema { language } => schema::run(language),
         Command::Grant(command) => grant::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(

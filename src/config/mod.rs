@@ -21,6 +21,7 @@ use crate::counters::GuardSettings;
 use crate::policy::{Format, Policy};
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
 
+pub use file::json_schema;
 pub use mistake::{ConfigError, ConfigMistake};
 pub use outline::Outline;
 

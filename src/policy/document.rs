@@ -12,7 +12,7 @@ use crate::json::Kind;
 /// `any`, `all` and `not` may stand in one another so deep.
 const NESTING_MAX: usize = 8;
 
-const DOCUMENT: Keys = Keys {
+pub(super) const DOCUMENT: Keys = Keys {
     built: &[
         "version",
         "description",
@@ -26,7 +26,7 @@ const DOCUMENT: Keys = Keys {
     ],
     not_built: &["methods", "prompts", "resources"],
 };
-const TOOL: Keys = Keys {
+pub(super) const TOOL: Keys = Keys {
     built: &[
         "action",
         "reason",
@@ -39,25 +39,25 @@ const TOOL: Keys = Keys {
     ],
     not_built: &["shadow"],
 };
-const ALL_TOOLS: Keys = Keys {
+pub(super) const ALL_TOOLS: Keys = Keys {
     built: &["require", "deny_if", "approve_if", "limits"],
     not_built: &[],
 };
-const ENTRY: Keys = Keys {
+pub(super) const ENTRY: Keys = Keys {
     built: &["conditions", "on_deny", "if_missing"],
     not_built: &["shadow", "zone"],
 };
 /// What a person is told, and how long an answer is waited for, comes with the approvals themselves.
-const APPROVE_ENTRY: Keys = Keys {
+pub(super) const APPROVE_ENTRY: Keys = Keys {
     built: ENTRY.built,
     not_built: &["expires", "note", "shadow", "wait", "zone"],
 };
-const TEST: Keys = Keys {
+pub(super) const TEST: Keys = Keys {
     built: &["path", "op", "value"],
     not_built: &[],
 };
 /// What an object of `conditions` may have instead of a test.
-const JUNCTION: Keys = Keys {
+pub(super) const JUNCTION: Keys = Keys {
     built: &["any", "all", "not"],
     not_built: &[],
 };

@@ -9,7 +9,7 @@ use super::fields::{self, Fields, Keys, Text, not_built, wrong_type};
 use super::limit::Window;
 use super::mistake::{Mistakes, Place};
 
-const LIMIT: Keys = Keys {
+pub(super) const LIMIT: Keys = Keys {
     built: &[
         "counter", "window", "max", "scope", "align", "burst", "on_deny",
     ],
@@ -22,11 +22,11 @@ const LIMIT: Keys = Keys {
         "shadow",
     ],
 };
-const COUNTER: Keys = Keys {
+pub(super) const COUNTER: Keys = Keys {
     built: &["window", "max", "scope", "align", "burst", "on_deny"],
     not_built: LIMIT.not_built,
 };
-const RATE_LIMIT: Keys = Keys {
+pub(super) const RATE_LIMIT: Keys = Keys {
     built: &["max", "window"],
     not_built: &[],
 };

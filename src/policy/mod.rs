@@ -9,6 +9,7 @@ mod condition_text;
 mod decision;
 mod directory;
 mod document;
+mod editor;
 mod fields;
 mod host;
 mod import;
@@ -34,6 +35,7 @@ mod truth;
 mod words;
 
 pub use decision::{Decision, Denial, Held, Permit, Rule, Unavailable};
+pub use editor::json_schema;
 pub use import::{Canonical, Format, Note};
 pub use limit::{Charge, Full, Limit, Scope, Window};
 pub use mistake::Mistake;

@@ -10,11 +10,11 @@ use super::mistake::{Mistakes, Place};
 use super::{Call, Decision, Facts, Listing, Policy};
 use crate::json::{Kind, Value};
 
-const TEST: Keys = Keys {
+pub(super) const TEST: Keys = Keys {
     built: &["call", "expect", "rule", "times"],
     not_built: &["at"],
 };
-const CALL: Keys = Keys {
+pub(super) const CALL: Keys = Keys {
     built: &["tool", "args"],
     not_built: &[],
 };

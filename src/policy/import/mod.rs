@@ -8,7 +8,7 @@ mod intercept;
 mod intercept_counter;
 mod intercept_rule;
 mod node;
-mod order;
+pub(super) mod order;
 mod policylayer;
 mod scalar;
 mod write;
@@ -115,12 +115,14 @@ pub(super) fn canonical(source: &[u8], format: Format) -> Result<Canonical, Vec<
     })
 }
 
+/// A key that is there twice stays twice: the compiler tells it.
 fn json(source: &[u8]) -> Result<Node, Vec<Mistake>> {
-    let mut reader = Reader::new(Duplicates::Refused);
+    let mut reader = Reader::new(Duplicates::Kept);
     match reader.read(source) {
         Ok(document) => Ok(Node::of_json(document.root())),
-        // The compiler tells the same mistake with all others, and in its own words.
-        Err(_) => Err(compile::compile(source).err().unwrap_or_else(Vec::new)),
+        Err(_) => {
+            Err(compile::compile(source).expect_err("the compiler reads with the same reader"))
+        }
     }
 }
 
