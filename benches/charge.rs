@@ -54,6 +54,7 @@ fn charge(bench: &mut Criterion) {
     };
     let facts = Facts {
         listing: Listing::Unknown,
+        ..Facts::NONE
     };
     let (clock, hands) = Clock::manual(Timestamp::from_nanos(1_000_000_000_000));
     let cases = [
@@ -78,7 +79,8 @@ fn charge(bench: &mut Criterion) {
                 // A step that shares no factor with the number of grants visits all of them in no order.
                 next = (next + 7_919) % accounts.len();
                 hands.advance(Duration::from_nanos(50));
-                let Decision::Allow(permit) = policy.decide(black_box(&call), &facts) else {
+                let Decision::Allow(permit) = policy.decide(black_box(&call), &facts).decision
+                else {
                     panic!("the policy allows this call");
                 };
                 black_box(

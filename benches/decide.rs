@@ -6,11 +6,9 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use toolgate::json::{Duplicates, Reader};
-use toolgate::policy::{Call, Decision, Facts, Listing, Policy};
+use toolgate::policy::{Call, Decision, Facts, Policy};
 
-const FACTS: Facts = Facts {
-    listing: Listing::Listed,
-};
+const FACTS: Facts<'static> = Facts::NONE;
 
 /// About 300 bytes, as an agent would send them.
 const ARGUMENTS: &str = r#"{"datastore_id":"0f3f1c6ad1b94f2c9e1f2a7c5d8e6b41","data_access_role_arn":"arn:aws:iam::123456789012:role/imports","input_s3_uri":"s3://bucket/input/","output_s3_uri":"s3://bucket/output/","amount":250.75,"currency":"usd","recipients":["a@example.org","b@example.org"],"options":{"dry_run":false,"priority":3}}"#;
@@ -54,7 +52,7 @@ fn time(criterion: &mut Criterion, name: &str, (policy, tool): (&Policy, &str)) 
         tool,
         arguments: Some(document.root()),
     };
-    let decision = policy.decide(&call, &FACTS);
+    let decision = policy.decide(&call, &FACTS).decision;
     assert!(
         matches!(decision, Decision::Allow(_)),
         "{name}: {decision:?}"

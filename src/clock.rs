@@ -132,6 +132,15 @@ impl Clock {
             Source::Hands(hands) => Timestamp(hands.load(Ordering::SeqCst)),
         }
     }
+
+    /// Seconds since the beginning of 1970 as people count them, for rules that ask for the hour or the date. It may be
+    /// set forwards and back: no window is counted from it.
+    pub fn wall_seconds(&self) -> i64 {
+        match &self.0 {
+            Source::Machine { .. } => clock_gettime(ClockId::Realtime).tv_sec,
+            Source::Hands(hands) => signed(hands.load(Ordering::SeqCst) / 1_000_000_000),
+        }
+    }
 }
 
 impl Hands {

@@ -62,6 +62,11 @@ fn broken_counter() {
 }
 
 #[test]
+fn broken_facts() {
+    refused("broken_facts");
+}
+
+#[test]
 fn broken_glob() {
     refused("broken_glob");
 }
@@ -234,11 +239,6 @@ fn not_json() {
 #[test]
 fn order_against_a_string() {
     refused("order_against_a_string");
-}
-
-#[test]
-fn path_that_is_not_built() {
-    refused("path_that_is_not_built");
 }
 
 #[test]

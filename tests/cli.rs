@@ -41,8 +41,11 @@ fn a_setting_that_cannot_be_used_is_refused_with_file_line_and_remedy() {
     for (setting, says) in [
         ("lisen = \"x\"", "unknown field `lisen`"),
         ("listen = \"7080\"", "socket address"),
-        ("workers = 0", "at least 1"),
-        ("guard = { per_second = 0, burst = 1 }", "1000 and 2000"),
+        ("workers = 0", "a whole number from 1"),
+        (
+            "guard = { per_second = 0, burst = 1 }",
+            "a whole number from 1",
+        ),
     ] {
         refuses_configuration(
             ("[servers.s]", &format!("{setting}\n[servers.s]")),

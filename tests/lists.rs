@@ -211,11 +211,11 @@ fn a_hidden_tool_is_refused_like_one_that_does_not_exist() {
     );
     assert!(gateway.stop().success());
     let again = folder.serve();
-    assert_eq!(
-        comparable(&again.agent(&agent.token), "misspelt"),
-        hidden,
-        "the list is known at once after a restart"
-    );
+    let agent = again.agent(&agent.token);
+    // The server may be another version by now: until it is listed again, it says itself what it does not have.
+    assert_eq!(agent.call("misspelt").kind(), "ran");
+    agent.post(&message("1", "tools/list"));
+    assert_eq!(comparable(&agent, "misspelt"), hidden, "after a new list");
 }
 
 #[test]

@@ -182,6 +182,31 @@ fn a_denied_call_has_the_clients_id_and_never_reaches_the_server() {
 }
 
 #[test]
+fn a_call_waits_for_the_list_that_its_rules_need_and_the_client_hears_nothing_of_it() {
+    let folder = folder(
+        r#"{"version":"1","default":"deny","tools":{"work":{"schema":true},"secret":{"schema":true}}}"#,
+    );
+    let schema = r#"{"name":"work","inputSchema":{"required":["n"]}}"#;
+    folder.write("server.py", &SERVER.replace(r#"{"name":"work"}"#, schema));
+    let mut wrapped = wrap(&folder);
+    let mut call = |id: &str, tool, arguments| wrapped.ask(&tools_call(id, tool, arguments));
+    let line = call("1", "work", r#"{"n":1}"#);
+    assert_eq!(
+        (kind(&line).as_str(), line.contains("\"id\":1")),
+        ("ran", true),
+        "{line}"
+    );
+    assert_eq!(kind(&call("2", "work", "{}")), "argument");
+    assert_eq!(
+        kind(&call("3", "secret", "{}")),
+        "argument",
+        "it has no schema"
+    );
+    assert_eq!(received(&folder).matches("tools/list").count(), 1);
+    assert_eq!(received(&folder).matches("tools/call").count(), 1);
+}
+
+#[test]
 fn a_limit_holds_over_restarts_of_the_wrapped_server() {
     let folder = folder(&at_most(5, "work"));
     let mut wrapped = wrap(&folder);

@@ -10,13 +10,13 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use super::terminal::CliError;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Known};
 use crate::clock::{Anchor, Clock};
 use crate::config::Config;
 use crate::counters::{COUNTERS_MAX, Counters};
 use crate::gateway::{Bodies, Materials, Shared, Snapshot, Stopping};
 use crate::record::{self, Metrics};
-use crate::sessions::Sessions;
+use crate::sessions::{Clients, SESSIONS_MAX, Sessions};
 use crate::store::{DataLock, KeptGrant, Position, Store};
 
 /// What a run brings with it.
@@ -95,6 +95,7 @@ impl Ledger {
             snapshot: ArcSwap::from_pointee(snapshot),
             counters: self.counters.clone(),
             catalogue: self.catalogue(config.servers.keys()),
+            clients: Clients::new(SESSIONS_MAX),
             metrics,
             clock: self.clock.clone(),
             store: self.store.clone(),
@@ -107,8 +108,7 @@ impl Ledger {
     fn catalogue<'a>(&self, servers: impl Iterator<Item = &'a Box<str>>) -> Catalogue {
         let kept = |server: &'a Box<str>| {
             let kept = self.store.catalogue(server).wait().ok()??;
-            let tools: Vec<Box<str>> = serde_json::from_str(&kept.tools).ok()?;
-            Some((server.clone(), tools))
+            Some((server.clone(), Known::read(&kept.tools)?))
         };
         Catalogue::restored(servers.filter_map(kept))
     }

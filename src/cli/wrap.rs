@@ -2,7 +2,6 @@
 //!
 //! Standard output belongs to the protocol: nothing else is ever written to it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use super::terminal::{CliError, start_log};
 use crate::clock::Timestamp;
 use crate::config::{Config, ConfigError, ONLY_GRANT, load_policy};
 use crate::gateway::{LOCAL_GRANT, Reloader, Seen, Shared, Start, Streams, Wrap, watch};
+use crate::grants::Entitlement;
 use crate::record::Journal;
 use crate::sessions::{SESSIONS_MAX, Sessions};
 use crate::store::{KeptGrant, Store};
@@ -102,11 +102,11 @@ impl Wrapped {
             transport: Transport::Stdio(self.command.clone()),
             times: Times::default(),
         };
-        let covers = BTreeMap::from([(self.name.clone(), policy)]);
+        let entitlement = Entitlement::to([(self.name.clone(), policy)]);
         Ok(Config {
             data: self.data.clone(),
             servers: [(self.name.clone(), Arc::new(spec))].into(),
-            grants: [(ONLY_GRANT.into(), covers)].into(),
+            grants: [(ONLY_GRANT.into(), entitlement)].into(),
             files: vec![self.policy.clone()],
             ..Config::demo(PathBuf::new())
         })

@@ -13,6 +13,7 @@ use super::{
     ADMIN_DEFAULT, Config, ConfigError, ConfigMistake, DATA_DEFAULT, LISTEN_DEFAULT, ONLY_GRANT,
     Settings, bad_server_name, http_transport, load_policy, server_spec,
 };
+use crate::grants::Entitlement;
 use crate::json::Position;
 use crate::upstream::{ChildCommand, ServerSpec, Transport};
 
@@ -76,17 +77,15 @@ pub(super) fn read(path: &Path, text: &str, policy: Option<&Path>) -> Result<Con
     let (Some(policy), true) = (policy, mistakes.is_empty()) else {
         return Err(ConfigError { mistakes });
     };
-    let covered = servers
-        .keys()
-        .map(|name| (name.clone(), policy.clone()))
-        .collect();
+    let covered = servers.keys().map(|name| (name.clone(), policy.clone()));
+    let covered = Entitlement::to(covered);
     Ok(Config {
         listen: LISTEN_DEFAULT,
         admin: ADMIN_DEFAULT,
         data: path.parent().unwrap_or(Path::new(".")).join(DATA_DEFAULT),
         settings: Settings::default(),
-        servers,
         grants: [(ONLY_GRANT.into(), covered)].into(),
+        servers,
         files: vec![path.to_owned(), policy_path.to_owned()],
     })
 }

@@ -20,6 +20,7 @@ use super::{
     load_policy,
 };
 use crate::counters::GuardSettings;
+use crate::grants::Entitlement;
 use crate::json::Position;
 use crate::policy::Policy;
 use crate::upstream::ServerSpec;
@@ -90,6 +91,8 @@ struct Grant {
     /// A policy for each server.
     #[schemars(with = "BTreeMap<String, String>")]
     servers: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
 }
 
 /// The JSON Schema (2020-12) of the TOML file.
@@ -232,7 +235,7 @@ impl Reading<'_> {
         grants: &BTreeMap<Spanned<String>, Grant>,
         servers: &BTreeMap<Box<str>, Arc<ServerSpec>>,
         policies: &BTreeMap<String, Option<Arc<Policy>>>,
-    ) -> BTreeMap<Box<str>, BTreeMap<Box<str>, Arc<Policy>>> {
+    ) -> BTreeMap<Box<str>, Entitlement> {
         if grants.is_empty() {
             self.say(
                 0,
@@ -275,7 +278,13 @@ impl Reading<'_> {
                     }
                 }
             }
-            read.insert(name.get_ref().as_str().into(), covered);
+            let tags = grant.tags.iter();
+            let tags = tags.map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+            let entitlement = Entitlement {
+                servers: covered,
+                tags: tags.collect(),
+            };
+            read.insert(name.get_ref().as_str().into(), entitlement);
         }
         read
     }

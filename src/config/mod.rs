@@ -18,6 +18,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::counters::GuardSettings;
+use crate::grants::Entitlement;
 use crate::policy::{Format, Policy};
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
 
@@ -39,7 +40,7 @@ pub struct Config {
     /// The servers by name.
     pub servers: BTreeMap<Box<str>, Arc<ServerSpec>>,
     /// What each kind of grant may reach: grant name → server name → policy.
-    pub grants: BTreeMap<Box<str>, BTreeMap<Box<str>, Arc<Policy>>>,
+    pub grants: BTreeMap<Box<str>, Entitlement>,
     /// The files this was read from; when one changes, it is read again.
     pub files: Vec<PathBuf>,
 }
@@ -154,7 +155,11 @@ impl Config {
             data: DATA_DEFAULT.into(),
             settings: Settings::default(),
             servers: [(server.clone(), Arc::new(server_spec(&server, transport)))].into(),
-            grants: [(ONLY_GRANT.into(), [(server, Arc::new(policy))].into())].into(),
+            grants: [(
+                ONLY_GRANT.into(),
+                Entitlement::to([(server, Arc::new(policy))]),
+            )]
+            .into(),
             files: Vec::new(),
         }
     }

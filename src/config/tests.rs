@@ -62,7 +62,7 @@ fn a_configuration_says_all_it_can_say() {
         command.env[0].1,
         std::env::var("PATH").expect("tests have a PATH")
     );
-    assert!(config.grants["g"].contains_key("s"));
+    assert!(config.grants["g"].servers.contains_key("s"));
     assert_eq!(config.files.len(), 2, "the file and its policy are watched");
 }
 
@@ -205,7 +205,7 @@ fn a_file_of_an_mcp_client_is_taken_as_it_is() {
             .collect::<Vec<_>>(),
         ["files", "remote"]
     );
-    assert_eq!(config.grants[ONLY_GRANT].len(), 2);
+    assert_eq!(config.grants[ONLY_GRANT].servers.len(), 2);
     let error = Config::load(&folder.path().join("c.json"), None).expect_err("no policy");
     assert!(error.to_string().contains("add --policy FILE"), "{error}");
 }
@@ -247,5 +247,5 @@ fn a_credential_is_never_told() {
 fn the_demo_needs_no_file() {
     let config = Config::demo("/toolgate".into());
     assert!(config.files.is_empty() && config.servers.contains_key("demo"));
-    assert_eq!(config.grants[ONLY_GRANT]["demo"].limits().len(), 1);
+    assert_eq!(config.grants[ONLY_GRANT].servers["demo"].limits().len(), 1);
 }

@@ -45,6 +45,11 @@ impl CallRecord {
         }
     }
 
+    /// Who was called.
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// The upstream's first byte has come.
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);

@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 use crate::grants::{Grant, Seat, Token};
 use crate::json::{Document, Duplicates, Reader};
 use crate::mcp::{self, Envelope, Message, Method, ModernHeaders, ToolsCall};
-use crate::policy::{Call, Decision, Denial, Facts, Held};
+use crate::policy::{Call, Caller, Decision, Denial, Facts, Held, Moment, Shadowed};
 use crate::record::{Entry, Journal, Recording};
 
 /// What judging needs and keeps from one message to the next. One for each worker.
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Judge {
 }
 
 /// A message as it came, and who sent it to which server.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Sent<'a> {
     /// Who sent it.
     pub(super) grant: &'a Grant,
@@ -44,6 +44,8 @@ pub(super) struct Sent<'a> {
     pub(super) token: Option<&'a Token>,
     /// What the request's headers say about the body, or the name of one that cannot be read; nothing over stdio.
     pub(super) headers: Option<Result<ModernHeaders<'a>, &'static str>>,
+    /// What the session's client called itself when it began, where a rule asks.
+    pub(super) client: Option<Box<str>>,
     /// The body.
     pub(super) body: &'a [u8],
 }
@@ -54,7 +56,19 @@ pub(super) enum Judged<'p> {
     /// A tool call, and what was decided.
     Call(JudgedCall<'p>),
     /// Anything else.
-    Message(Envelope),
+    Message {
+        /// Where its parts stand in the body.
+        envelope: Envelope,
+        /// What the client calls itself, where it introduces itself.
+        client: Option<Box<str>>,
+    },
+}
+
+/// Whether a call whose rules need a definition may still wait for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Definitions {
+    Awaited,
+    AsKnown,
 }
 
 /// A tool call that was judged.
@@ -66,6 +80,8 @@ pub(super) struct JudgedCall<'p> {
     pub(super) request_id: Uuid,
     /// What was decided.
     pub(super) verdict: Verdict<'p>,
+    /// What rules in shadow would have decided.
+    pub(super) shadowed: Vec<Shadowed<'p>>,
 }
 
 /// What was decided, with all charges taken or none.
@@ -90,11 +106,33 @@ impl Judge {
     }
 
     /// Reads a message and, if it is a tool call, decides and charges it. `seat` is the grant's at that server.
-    pub(super) fn judge<'p>(&self, seat: &'p Seat, sent: Sent<'_>) -> Result<Judged<'p>, Refusal> {
+    ///
+    /// A rule that needs a definition which is not known denies.
+    pub(super) fn judge<'p>(&self, seat: &'p Seat, sent: &Sent<'_>) -> Result<Judged<'p>, Refusal> {
+        let judged = self.judge_with(seat, sent, Definitions::AsKnown)?;
+        Ok(judged.expect("nothing is awaited"))
+    }
+
+    /// The same, but `None`, with nothing decided, where the server should be listed first because a rule asks for one
+    /// of its definitions.
+    pub(super) fn judge_if_listed<'p>(
+        &self,
+        seat: &'p Seat,
+        sent: &Sent<'_>,
+    ) -> Result<Option<Judged<'p>>, Refusal> {
+        self.judge_with(seat, sent, Definitions::Awaited)
+    }
+
+    fn judge_with<'p>(
+        &self,
+        seat: &'p Seat,
+        sent: &Sent<'_>,
+        definitions: Definitions,
+    ) -> Result<Option<Judged<'p>>, Refusal> {
         let mut reader = self.reader.borrow_mut();
         let judged = catch_unwind(AssertUnwindSafe(|| {
             let document = reader.read(sent.body).map_err(Refusal::Json)?;
-            self.judge_document(seat, &sent, &document)
+            self.judge_document((seat, sent), &document, definitions)
         }));
         judged.unwrap_or_else(|_| {
             self.shared.metrics.panics.increment(1);
@@ -105,10 +143,10 @@ impl Judge {
 
     fn judge_document<'p>(
         &self,
-        seat: &'p Seat,
-        sent: &Sent<'_>,
+        (seat, sent): (&'p Seat, &Sent<'_>),
         document: &Document<'_>,
-    ) -> Result<Judged<'p>, Refusal> {
+        definitions: Definitions,
+    ) -> Result<Option<Judged<'p>>, Refusal> {
         let raw = |id: &Option<std::ops::Range<usize>>| {
             id.clone().map(|id| document.source()[id].to_owned())
         };
@@ -129,14 +167,30 @@ impl Judge {
         match envelope.method {
             Method::ToolsCall => {
                 let call = ToolsCall::of(&message).map_err(invalid)?;
-                Ok(Judged::Call(self.decide(seat, sent, call, message)))
+                let is_asked = seat.policy.needs_definition(call.tool);
+                if is_asked && definitions == Definitions::Awaited && self.is_due(sent.server) {
+                    return Ok(None);
+                }
+                Ok(Some(Judged::Call(self.decide(seat, sent, call, message))))
             }
             Method::Unknown => Err(Refusal::UnknownMethod {
                 id: raw(&envelope.id),
                 is_modern: envelope.is_modern,
             }),
-            _ => Ok(Judged::Message(message.envelope)),
+            method => {
+                let introduces = method == Method::Initialize;
+                let client = introduces.then(|| mcp::client_name(&message)).flatten();
+                Ok(Some(Judged::Message {
+                    client: client.map(Into::into),
+                    envelope: message.envelope,
+                }))
+            }
         }
+    }
+
+    fn is_due(&self, server: &str) -> bool {
+        let now = self.shared.clock.now();
+        self.shared.catalogue.is_due(server, now)
     }
 
     fn decide<'p>(
@@ -146,16 +200,31 @@ impl Judge {
         call: ToolsCall<'_>,
         message: Message<'_>,
     ) -> JudgedCall<'p> {
-        let facts = Facts {
-            listing: self.shared.catalogue.listing(sent.server, call.tool),
+        let Shared {
+            catalogue, clock, ..
+        } = &*self.shared;
+        let definition = match seat.policy.needs_definition(call.tool) {
+            true => catalogue.definition(sent.server, call.tool),
+            false => None,
         };
-        let now = self.shared.clock.now();
+        let facts = Facts {
+            listing: catalogue.listing(sent.server, call.tool),
+            definition: definition.as_deref(),
+            caller: caller(sent, &message),
+            time: Moment {
+                seconds: clock.wall_seconds(),
+            },
+        };
+        let now = clock.now();
         let request_id = Uuid::now_v7();
-        let keys = call
-            .arguments
-            .into_iter()
-            .flat_map(|arguments| arguments.members());
-        let keys: SmallVec<[&str; 16]> = keys.filter_map(|(key, _)| key.as_str()).collect();
+        let judgement = seat.policy.decide(
+            &Call {
+                tool: call.tool,
+                arguments: call.arguments,
+            },
+            &facts,
+        );
+        let keys = keys(&call);
         let entry = Entry {
             request_id,
             grant: &sent.grant.id,
@@ -163,15 +232,9 @@ impl Judge {
             tool: call.tool,
             keys: &keys,
             policy: seat.policy.hash(),
+            shadowed: &judgement.shadowed,
         };
-        let decision = seat.policy.decide(
-            &Call {
-                tool: call.tool,
-                arguments: call.arguments,
-            },
-            &facts,
-        );
-        let verdict = match decision {
+        let verdict = match judgement.decision {
             Decision::Allow(permit) => {
                 match self.shared.counters.charge(permit, &seat.account, now) {
                     Ok(admitted) => Verdict::Admitted(self.journal.decision(admitted, &entry)),
@@ -182,21 +245,44 @@ impl Judge {
             Decision::Deny(denial) => Verdict::Denied(denial, call.tool.into()),
         };
         let verdict = guarded(verdict, seat, now);
-        match &verdict {
-            Verdict::Admitted(_) => {}
-            // A flood's lines are kept short.
-            Verdict::Denied(denial @ Denial::Guard { .. }, _) => {
-                self.journal.denied(&Entry { keys: &[], ..entry }, denial);
-            }
-            Verdict::Denied(denial, _) => self.journal.denied(&entry, denial),
-            Verdict::Held(held, _) => self.journal.held(&entry, held),
-        }
+        self.record_refusal(&verdict, entry);
         JudgedCall {
             envelope: message.envelope,
             request_id,
             verdict,
+            shadowed: judgement.shadowed,
         }
     }
+
+    /// The line of a call that does not run. One that may run has its line already.
+    fn record_refusal(&self, verdict: &Verdict<'_>, entry: Entry<'_>) {
+        match verdict {
+            Verdict::Admitted(_) => {}
+            // A flood's lines are kept short.
+            Verdict::Denied(denial @ Denial::Guard { .. }, _) => {
+                let keys = &[];
+                self.journal.denied(&Entry { keys, ..entry }, denial);
+            }
+            Verdict::Denied(denial, _) => self.journal.denied(&entry, denial),
+            Verdict::Held(held, _) => self.journal.held(&entry, held),
+        }
+    }
+}
+
+/// Who calls, for rules that ask.
+fn caller<'a>(sent: &'a Sent<'_>, message: &Message<'a>) -> Caller<'a> {
+    Caller {
+        label: &sent.grant.name,
+        tags: &sent.grant.tags,
+        client: mcp::client_name(message).or(sent.client.as_deref()),
+    }
+}
+
+/// The keys of a call's arguments, for the journal.
+fn keys<'a>(call: &ToolsCall<'a>) -> SmallVec<[&'a str; 16]> {
+    let arguments = call.arguments.into_iter();
+    let members = arguments.flat_map(|arguments| arguments.members());
+    members.filter_map(|(key, _)| key.as_str()).collect()
 }
 
 /// A call that was admitted has passed its grant's guard; one that was not meets it here.

@@ -9,9 +9,12 @@
 mod bodies;
 mod body;
 mod call_record;
+mod definitions;
 mod door;
 mod judge;
+mod lines;
 mod listener;
+mod own_list;
 mod passthrough;
 mod reload;
 mod reply;
@@ -32,6 +35,7 @@ use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::record::Metrics;
+use crate::sessions::Clients;
 use crate::store::Store;
 
 pub use bodies::Bodies;
@@ -50,6 +54,8 @@ pub struct Shared {
     pub counters: Arc<Counters>,
     /// What the servers list.
     pub catalogue: Catalogue,
+    /// What agents' clients call themselves.
+    pub clients: Clients,
     /// What is measured.
     pub metrics: Arc<Metrics>,
     /// The time.

@@ -22,6 +22,7 @@ use super::worker::Worker;
 use crate::grants::Token;
 use crate::mcp::{Envelope, Era, Method};
 use crate::record;
+use crate::sessions::Begun;
 use crate::upstream::{Outgoing, ReplyBody};
 
 /// What an agent sent for the gateway, or for a server that is not behind it. `Accept-Encoding` is taken out because
@@ -90,18 +91,19 @@ pub(super) async fn pass(
         grant: request.entry.grant.id.clone(),
     };
     server.metrics.passed.increment(1);
-    match worker.upstream(&server).pass(outgoing).await {
+    let replied = worker.upstream(&server).pass(outgoing).await;
+    if let (Ok(reply), Some(client)) = (&replied, &request.client) {
+        let begun = Begun {
+            grant: &request.entry.grant.id,
+            server: &server.spec.name,
+            session: session(reply.headers()),
+        };
+        worker.shared.clients.remember(begun, client);
+    }
+    match replied {
         Ok(reply) if refuses_us(&reply) => credential_refused(&server, id.as_deref()),
         Ok(reply) => match scan {
-            Some(scan) if !is_event_stream(&reply) && is_list => {
-                let (head, body) = reply.into_parts();
-                let reply = Response::from_parts(for_the_agent(head), body);
-                tools_list::whole(reply, scan, id.as_deref()).await
-            }
-            Some(_) if is_encoded(&reply) => reply::json_reply(
-                StatusCode::BAD_GATEWAY,
-                reply::unreadable_list(id.as_deref()),
-            ),
+            Some(scan) if is_list => list(worker, reply, (scan, id)).await,
             Some(scan) => listening(worker, reply, (scan, id)),
             None => stream(worker, reply, None),
         },
@@ -119,12 +121,36 @@ pub(super) async fn pass(
     }
 }
 
+/// The reply to a `tools/list`, whole or on a stream.
+async fn list(
+    worker: &Rc<Worker>,
+    reply: Response<ReplyBody>,
+    (scan, id): (ListScan, Option<String>),
+) -> Response<Body> {
+    if is_event_stream(&reply) {
+        return listening(worker, reply, (scan, id));
+    }
+    let (head, body) = reply.into_parts();
+    let reply = Response::from_parts(for_the_agent(head), body);
+    tools_list::whole(reply, scan, id.as_deref()).await
+}
+
+/// The session that a message belongs to; empty if it belongs to none.
+pub(super) fn session(headers: &HeaderMap) -> &str {
+    let id = headers.get("mcp-session-id");
+    id.and_then(|id| id.to_str().ok()).unwrap_or_default()
+}
+
 /// An event stream that may carry a list; one that answers no request (`GET`) ends when the gateway drains.
 fn listening(
     worker: &Rc<Worker>,
     reply: Response<ReplyBody>,
     (scan, id): (ListScan, Option<String>),
 ) -> Response<Body> {
+    if is_encoded(&reply) {
+        let unreadable = reply::unreadable_list(id.as_deref());
+        return reply::json_reply(StatusCode::BAD_GATEWAY, unreadable);
+    }
     if !is_event_stream(&reply) {
         return stream(worker, reply, None);
     }

@@ -14,6 +14,7 @@ use hyper::body::{Body as _, Incoming};
 
 use super::bodies::Room;
 use super::body::Body;
+use super::definitions;
 use super::door::{self, Entry, single};
 use super::judge::{Judged, Sent};
 use super::passthrough;
@@ -22,6 +23,7 @@ use super::tools_call::{Request, tools_call};
 use super::worker::Worker;
 use crate::config::Settings;
 use crate::mcp::{Era, ModernHeaders};
+use crate::sessions::Begun;
 
 /// Answers one request. It cannot fail: what goes wrong is an answer too.
 pub(super) async fn serve(
@@ -70,6 +72,7 @@ async fn answer(
         entry,
         body: Bytes::new(),
         came: worker.shared.clock.now(),
+        client: None,
     };
     Ok(passthrough::pass(worker, head.method, request, None).await)
 }
@@ -85,24 +88,41 @@ async fn post(
     let server = entry.server.clone();
     let seat = grant.seat(&server.spec.name).ok_or(Refusal::NotCovered)?;
     let modern = modern_headers(&headers);
+    let client = seat.policy.needs_client().then(|| {
+        let begun = Begun {
+            grant: &grant.id,
+            server: &server.spec.name,
+            session: passthrough::session(&headers),
+        };
+        worker.shared.clients.name(begun)
+    });
     let sent = Sent {
         grant: &grant,
         server: &server.spec.name,
         token: Some(&entry.token),
         headers: Some(modern),
+        client: client.flatten(),
         body: &body,
     };
-    let judged = worker.judge.judge(seat, sent)?;
+    let judged = match worker.judge.judge_if_listed(seat, &sent)? {
+        Some(judged) => judged,
+        None => {
+            definitions::list(&worker.shared, &server).await;
+            worker.judge.judge(seat, &sent)?
+        }
+    };
     let era = modern.map_or(Era::Legacy, |headers| headers.era());
-    let request = Request {
+    let mut request = Request {
         headers: passthrough::leaving(headers, &entry.token, era),
         entry,
         body: body.clone(),
         came,
+        client: None,
     };
     Ok(match judged {
         Judged::Call(call) => tools_call(worker, request, call).await,
-        Judged::Message(envelope) => {
+        Judged::Message { envelope, client } => {
+            request.client = client;
             passthrough::pass(worker, Method::POST, request, Some(envelope)).await
         }
     })

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::definitions::Turn;
 use crate::config::{Config, Settings};
 use crate::counters::Counters;
 use crate::grants::{Counting, Grants};
@@ -44,6 +45,7 @@ pub(super) struct Server {
     pub(super) spec: Arc<ServerSpec>,
     pub(super) upstream: upstream::Server,
     pub(super) metrics: ServerMetrics,
+    pub(super) turn: Turn,
 }
 
 /// What a snapshot is made from, besides the configuration.
@@ -82,6 +84,7 @@ impl Snapshot {
                         from.operator,
                     )?,
                     metrics: ServerMetrics::new(from.metrics, name, &ERRORS),
+                    turn: Turn::default(),
                 }),
             };
             servers.insert(name.clone(), server);

@@ -30,6 +30,8 @@ pub(super) struct Request {
     pub(super) body: Bytes,
     /// When the last byte had come.
     pub(super) came: Timestamp,
+    /// What the client calls itself, where the request begins a session.
+    pub(super) client: Option<Box<str>>,
 }
 
 /// What became of a call.
@@ -55,6 +57,7 @@ pub(super) async fn tools_call(
     let id = String::from_utf8_lossy(&request.body[id]).into_owned();
     let request_id = call.request_id.to_string();
     let server = request.entry.server.clone();
+    server.metrics.shadowed(&call.shadowed);
     match forward(worker, request, call).await {
         Outcome::Denied(denial, tool) => {
             server.metrics.denied(&denial);
@@ -75,31 +78,31 @@ pub(super) async fn tools_call(
         }
         Outcome::Answered(reply, record) => passthrough::stream(worker, reply, Some(record)),
         Outcome::Failed(error, recorded, record) => {
-            server.metrics.upstream_error(error.label());
             tracing::warn!(
                 request_id,
                 server = &*server.spec.name,
                 error = record::chain(&error),
                 "upstream failed"
             );
-            if error.was_sent() {
-                record.settle(OutcomeLine {
-                    upstream: error.label(),
-                    latency: Duration::ZERO,
-                    refund: None,
-                });
-            } else {
-                let taken = recorded.into_taken();
-                record.settle(OutcomeLine {
-                    upstream: error.label(),
-                    latency: Duration::ZERO,
-                    refund: Some(&taken),
-                });
-                worker.shared.counters.refund(taken);
-                server.metrics.refunds.increment(1);
-            }
+            failed(worker, &error, (recorded, record));
             reply::upstream_failed(Some(&id), &error, &request_id)
         }
+    }
+}
+
+/// Tells of a call that no upstream answered, and gives its charges back if no byte of it was sent.
+fn failed(worker: &Worker, error: &ForwardError, (recorded, record): (Recorded<'_>, CallRecord)) {
+    let metrics = &record.server().metrics;
+    metrics.upstream_error(error.label());
+    let taken = (!error.was_sent()).then(|| recorded.into_taken());
+    metrics.refunds.increment(u64::from(taken.is_some()));
+    record.settle(OutcomeLine {
+        upstream: error.label(),
+        latency: Duration::ZERO,
+        refund: taken.as_ref(),
+    });
+    if let Some(taken) = taken {
+        worker.shared.counters.refund(taken);
     }
 }
 

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Limited};
 use super::body::Body;
 use super::snapshot::Server;
 use super::{Shared, reply};
-use crate::catalogue::Page;
+use crate::catalogue::{Known, Page, Tool};
 use crate::grants::Grant;
 use crate::json::{Duplicates, Reader};
 use crate::mcp::{self, Event, EventStream};
@@ -99,35 +99,36 @@ impl ListScan {
         let Some(seat) = self.grant.seat(&self.server.spec.name) else {
             return Scanned::Unreadable;
         };
-        let Some(list) = mcp::tools_list_reply(&document, |tool| seat.policy.is_listed(tool))
-        else {
+        let mut tools = Vec::new();
+        let keep = |name: &str, tool| {
+            tools.extend(Tool::read(tool));
+            seat.policy.is_listed(name)
+        };
+        let Some(list) = mcp::tools_list_reply(&document, keep) else {
             return Scanned::Unreadable;
         };
         if mcp::is_tools_list_result(&document) {
             let page = Page {
                 is_first: self.asked == Asked::FirstPage,
                 is_last: !list.has_next,
+                at: self.shared.clock.now(),
             };
-            if let Some(tools) =
-                self.shared
-                    .catalogue
-                    .saw(&self.server.spec.name, &list.tools, page)
-            {
-                keep(&self.shared, &self.server, &tools);
-            }
+            learn(&self.shared, &self.server.spec.name, tools, page);
         }
         list.filtered.map_or(Scanned::Passes, Scanned::Filtered)
     }
 }
 
-/// For the next start. Nobody waits for it: a list that is not kept is only learnt again.
-fn keep(shared: &Shared, server: &Server, tools: &[Box<str>]) {
-    let tools = serde_json::to_string(tools).expect("a list of names is JSON");
-    let listed_at = shared.clock.now();
+/// Tells the catalogue of a page, and keeps a new list for the next start. Nobody waits for that: a list that is not
+/// kept is only learnt again.
+pub(super) fn learn(shared: &Shared, server: &str, tools: Vec<Tool>, page: Page) {
+    let Some(known) = shared.catalogue.saw(server, tools, page) else {
+        return;
+    };
     drop(shared.store.save_catalogue(KeptCatalogue {
-        server: server.spec.name.as_ref().into(),
-        tools: tools.into(),
-        listed_at,
+        server: server.into(),
+        tools: Known::write(&known).into(),
+        listed_at: page.at,
     }));
 }
 

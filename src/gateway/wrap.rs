@@ -9,17 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{
-    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
-};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::Shared;
 use super::call_record::CallRecord;
+use super::definitions::AGAIN_AFTER;
 use super::judge::{Judged, JudgedCall, Sent, Verdict};
+use super::lines::{Line, Lines};
+use super::own_list::{OwnList, Told};
 use super::reply;
 use super::snapshot::Server;
-use super::tools_list::{Asked, ListScan, Scanned};
+use super::tools_list::{Asked, ListScan, Scanned, learn};
 use super::worker::Worker;
+use crate::catalogue::Page;
+use crate::clock::Timestamp;
 use crate::grants::Grant;
 use crate::record::{Journal, OutcomeLine};
 use crate::upstream::child::{Child, ChildEvent, SendError};
@@ -50,6 +53,12 @@ pub struct Wrap {
     server: Arc<Server>,
     calls: HashMap<Box<[u8]>, CallRecord>,
     lists: ListScan,
+    /// What the client calls itself.
+    client: Option<Box<str>>,
+    /// A list that a call waits for. No more of the client's lines are read meanwhile.
+    listing: Option<OwnList>,
+    /// When listing failed last.
+    failed_at: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Wrap {
@@ -77,6 +86,9 @@ impl Wrap {
             server,
             calls: HashMap::new(),
             lists,
+            client: None,
+            listing: None,
+            failed_at: None,
         })
     }
 
@@ -92,37 +104,38 @@ impl Wrap {
     {
         let max = self.worker.shared.snapshot.load().settings.body_max;
         let mut output = streams.output;
-        let mut lines = Lines {
-            input: BufReader::new(streams.input),
-            line: Vec::new(),
-            is_skipping: false,
-            max,
-        };
+        let mut lines = Lines::new(streams.input, max);
         let mut waiting: Option<Bytes> = None;
         let mut is_open = true;
         loop {
-            let reply = tokio::select! {
+            let list_wait = self.list_wait();
+            let judgment = tokio::select! {
                 event = child.next() => match event {
-                    ChildEvent::Line(line) => self.answered(line),
+                    ChildEvent::Line(line) => self.heard(line).await,
                     ChildEvent::Ended(exit) => return Ok(exit.status),
                 },
-                line = lines.next(), if is_open && waiting.is_none() && self.calls.len() < CALLS_MAX => match line? {
+                line = lines.next(), if is_open && waiting.is_none() && self.listing.is_none() && self.calls.len() < CALLS_MAX => match line? {
                     Line::End => {
                         is_open = false;
                         child.close_input();
                         continue;
                     }
-                    Line::TooLong => too_long(max),
-                    Line::Whole(line) => match self.asked(line).await {
-                        Judgment::Forward(line) => { waiting = Some(line); Bytes::new() }
-                        Judgment::Reply(reply) => reply,
-                    },
+                    Line::TooLong => Judgment::Reply(too_long(max)),
+                    Line::Whole(line) => self.asked(line).await,
                 },
+                () = tokio::time::sleep(list_wait), if self.listing.is_some() => self.list_failed().await,
                 () = tokio::time::sleep(SILENT_MAX), if !is_open => {
                     child.begin_stop();
                     continue;
                 }
-                () = tokio::time::sleep(AGAIN), if waiting.is_some() => Bytes::new(),
+                () = tokio::time::sleep(AGAIN), if waiting.is_some() => Judgment::Reply(Bytes::new()),
+            };
+            let reply = match judgment {
+                Judgment::Forward(line) => {
+                    waiting = Some(line);
+                    Bytes::new()
+                }
+                Judgment::Reply(reply) => reply,
             };
             if !reply.is_empty() {
                 output.write_all(&reply).await?;
@@ -153,9 +166,11 @@ impl Wrap {
         }
     }
 
-    /// Judges a line of the client's.
+    /// Judges a line of the client's; a call whose rules need a definition may have to wait for the server's list.
     async fn asked(&mut self, line: Bytes) -> Judgment {
         self.renew();
+        let now = self.worker.shared.clock.now();
+        let is_resting = self.failed_at.is_some_and(|at| now.since(at) < AGAIN_AFTER);
         let (worker, grant) = (self.worker.clone(), self.grant.clone());
         let Some(seat) = grant.seat(&self.server.spec.name) else {
             return Judgment::Reply(Bytes::new());
@@ -165,11 +180,22 @@ impl Wrap {
             server: &self.server.spec.name,
             token: None,
             headers: None,
+            client: self.client.clone(),
             body: &line,
         };
-        match worker.judge.judge(seat, sent) {
+        let judged = match is_resting {
+            true => worker.judge.judge(seat, &sent).map(Some),
+            false => worker.judge.judge_if_listed(seat, &sent),
+        };
+        match judged {
             Err(refusal) => Judgment::Reply(refusal.message().into()),
-            Ok(Judged::Message(envelope)) => {
+            Ok(None) => {
+                let (listing, request) = OwnList::begin(line.clone(), now);
+                self.listing = Some(listing);
+                Judgment::Forward(request)
+            }
+            Ok(Some(Judged::Message { envelope, client })) => {
+                self.client = client.or_else(|| self.client.take());
                 self.server.metrics.passed.increment(1);
                 // Servers leave what was cancelled unanswered.
                 if let Some(id) = envelope.cancels {
@@ -177,7 +203,49 @@ impl Wrap {
                 }
                 Judgment::Forward(line)
             }
-            Ok(Judged::Call(call)) => self.called(line, call).await,
+            Ok(Some(Judged::Call(call))) => self.called(line, call).await,
+        }
+    }
+
+    /// How long the list may still take.
+    fn list_wait(&self) -> Duration {
+        let until = self.listing.as_ref().map(OwnList::until);
+        until.map_or(Duration::ZERO, |until| {
+            until.since(self.worker.shared.clock.now())
+        })
+    }
+
+    /// What becomes of a line of the child's: it may be a page of the gateway's own list.
+    async fn heard(&mut self, line: Bytes) -> Judgment {
+        let told = match &mut self.listing {
+            Some(listing) => listing.heard(&line),
+            None => Told::Nothing,
+        };
+        match told {
+            Told::Nothing => Judgment::Reply(self.answered(line)),
+            Told::More(request) => Judgment::Forward(request),
+            Told::Failed => self.list_failed().await,
+            Told::Whole => {
+                let listing = self.listing.take().map(OwnList::into_parts);
+                let (call, tools) = listing.unwrap_or_default();
+                let page = Page {
+                    is_first: true,
+                    is_last: true,
+                    at: self.worker.shared.clock.now(),
+                };
+                learn(&self.worker.shared, &self.server.spec.name, tools, page);
+                self.asked(call).await
+            }
+        }
+    }
+
+    /// The server has no list for the call that waits: it is judged without.
+    async fn list_failed(&mut self) -> Judgment {
+        tracing::warn!("the wrapped server could not be listed");
+        self.failed_at = Some(self.worker.shared.clock.now());
+        match self.listing.take() {
+            Some(listing) => self.asked(listing.into_parts().0).await,
+            None => Judgment::Reply(Bytes::new()),
         }
     }
 
@@ -190,6 +258,7 @@ impl Wrap {
             .unwrap_or_default();
         let shown = String::from_utf8_lossy(&id).into_owned();
         let request_id = call.request_id.to_string();
+        self.server.metrics.shadowed(&call.shadowed);
         let reply = match call.verdict {
             Verdict::Denied(denial, tool) => {
                 reply::denied_message(&shown, &tool, &denial, &request_id)
@@ -249,92 +318,4 @@ enum Judgment {
 
 fn too_long(max: usize) -> Bytes {
     reply::Refusal::TooLarge(max).message().into()
-}
-
-/// What some servers' readers take for the end of a line (Python's text streams, Node's `readline`), and what says the
-/// same in JSON: the first can stand only between tokens, the others only in strings.
-const OTHER_LINE_ENDS: [(char, &str); 4] = [
-    ('\r', " "),
-    ('\u{85}', "\\u0085"),
-    ('\u{2028}', "\\u2028"),
-    ('\u{2029}', "\\u2029"),
-];
-
-/// The line as one that every reader takes for one: in what follows such an end a server could see a message of its
-/// own, which nobody has judged.
-fn one_line(line: Vec<u8>) -> Bytes {
-    let ends = OTHER_LINE_ENDS.map(|(end, _)| end);
-    match std::str::from_utf8(&line) {
-        Ok(text) if text.contains(ends) => {
-            let replaced = OTHER_LINE_ENDS
-                .iter()
-                .fold(text.to_owned(), |text, (end, same)| {
-                    text.replace(*end, same)
-                });
-            replaced.into()
-        }
-        // What is not UTF-8 is refused when it is read.
-        _ => line.into(),
-    }
-}
-
-/// Lines of bounded length.
-struct Lines<R> {
-    input: BufReader<R>,
-    line: Vec<u8>,
-    /// The rest of a line that was too long is still to come.
-    is_skipping: bool,
-    max: usize,
-}
-
-enum Line {
-    Whole(Bytes),
-    TooLong,
-    End,
-}
-
-impl<R: AsyncRead + Unpin> Lines<R> {
-    /// The next line that is not blank, with its end. Dropping the future loses nothing.
-    async fn next(&mut self) -> std::io::Result<Line> {
-        loop {
-            if self.is_skipping {
-                skip_line(&mut self.input).await?;
-                self.is_skipping = false;
-                return Ok(Line::TooLong);
-            }
-            let room = (self.max + 1).saturating_sub(self.line.len()) as u64;
-            let read = (&mut self.input)
-                .take(room)
-                .read_until(b'\n', &mut self.line)
-                .await?;
-            if self.line.last() == Some(&b'\n') {
-                let line = std::mem::take(&mut self.line);
-                if !line.trim_ascii().is_empty() {
-                    return Ok(Line::Whole(one_line(line)));
-                }
-            } else if read == 0 && self.line.len() <= self.max {
-                // What stands after the last line end was never finished.
-                return Ok(Line::End);
-            } else if self.line.len() > self.max {
-                self.line = Vec::new();
-                self.is_skipping = true;
-            }
-        }
-    }
-}
-
-/// Reads on to the end of a line without keeping it.
-async fn skip_line(input: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<()> {
-    loop {
-        let buffer = input.fill_buf().await?;
-        let end = memchr::memchr(b'\n', buffer);
-        let (used, is_done) = (
-            end.map_or(buffer.len(), |end| end + 1),
-            end.is_some() || buffer.is_empty(),
-        );
-        input.consume(used);
-        if is_done {
-            return Ok(());
-        }
-    }
 }

@@ -22,6 +22,8 @@ pub struct Grant {
     pub id: Arc<str>,
     /// The entry of the configuration that it was made for.
     pub name: Box<str>,
+    /// What its entry says of it, for rules to ask: sorted by key.
+    pub tags: Tags,
     guard: Arc<Guard>,
     seats: HashMap<Box<str>, Seat>,
 }
@@ -84,20 +86,39 @@ impl fmt::Display for Unauthenticated {
     }
 }
 
-/// What the configuration gives grants of one name: a policy for each server.
-pub type Covers = BTreeMap<Box<str>, Arc<Policy>>;
+/// Keys and values, sorted by key, each key once.
+pub type Tags = Arc<[(Box<str>, Box<str>)]>;
+
+/// What the configuration gives grants of one name.
+#[derive(Debug, Clone)]
+pub struct Entitlement {
+    /// The servers it may reach, and a policy for each.
+    pub servers: BTreeMap<Box<str>, Arc<Policy>>,
+    /// `grant.tags`
+    pub tags: Tags,
+}
+
+impl Entitlement {
+    /// These servers, and no tags.
+    pub fn to(servers: impl IntoIterator<Item = (Box<str>, Arc<Policy>)>) -> Entitlement {
+        Entitlement {
+            servers: servers.into_iter().collect(),
+            tags: Arc::default(),
+        }
+    }
+}
 
 impl Grants {
     /// The grants of `rows` that are not revoked and whose name the configuration knows. Guards of `before` are kept,
     /// so that a reload gives nobody a fresh burst.
     pub fn build(
         rows: &[KeptGrant],
-        kinds: &BTreeMap<Box<str>, Covers>,
+        entitlements: &BTreeMap<Box<str>, Entitlement>,
         counting: Counting<'_>,
     ) -> Grants {
         let live = rows.iter().filter(|row| row.revoked_at.is_none());
         let by_hash = live.filter_map(|row| {
-            let covers = kinds.get(&*row.name)?;
+            let entitled = entitlements.get(&*row.name)?;
             let hash = TokenHash(row.token_hash);
             let guard = counting.guard(&hash);
             let seat = |(server, policy): (&Box<str>, &Arc<Policy>)| {
@@ -116,12 +137,13 @@ impl Grants {
                     },
                 )
             };
-            let seats = covers.iter().map(seat).collect();
+            let seats = entitled.servers.iter().map(seat).collect();
             Some((
                 hash,
                 Arc::new(Grant {
                     id: (&*row.id).into(),
                     name: row.name.clone(),
+                    tags: entitled.tags.clone(),
                     guard,
                     seats,
                 }),

@@ -50,8 +50,6 @@ impl<'a> ToolsCall<'a> {
 pub struct ListReply {
     /// The reply without the tools that were not kept; `None` if it can pass as it came.
     pub filtered: Option<Vec<u8>>,
-    /// All tools that the server named, kept or not, in its order.
-    pub tools: Vec<Box<str>>,
     /// Whether another page follows.
     pub has_next: bool,
 }
@@ -65,9 +63,13 @@ pub fn is_tools_list_result(document: &Document<'_>) -> bool {
         .is_some()
 }
 
-/// Reads a `tools/list` reply and keeps only the tools for which `keep` says so; every other byte of what stays is
-/// kept, but that `cacheScope` says `private`. A JSON-RPC error passes as it is. `None`: this cannot be read as either.
-pub fn tools_list_reply(document: &Document<'_>, keep: impl Fn(&str) -> bool) -> Option<ListReply> {
+/// Reads a `tools/list` reply and keeps only the tools for which `keep` says so, which is asked of each by its name and
+/// its definition; every other byte of what stays is kept, but that `cacheScope` says `private`. A JSON-RPC error
+/// passes as it is. `None`: this cannot be read as either.
+pub fn tools_list_reply<'a>(
+    document: &'a Document<'_>,
+    mut keep: impl FnMut(&'a str, Value<'a>) -> bool,
+) -> Option<ListReply> {
     let root = document.root();
     if root.kind() == Kind::Object
         && root.member("error").is_some()
@@ -75,7 +77,6 @@ pub fn tools_list_reply(document: &Document<'_>, keep: impl Fn(&str) -> bool) ->
     {
         return Some(ListReply {
             filtered: None,
-            tools: Vec::new(),
             has_next: false,
         });
     }
@@ -83,17 +84,17 @@ pub fn tools_list_reply(document: &Document<'_>, keep: impl Fn(&str) -> bool) ->
     let list = result
         .member("tools")
         .filter(|list| list.kind() == Kind::Array)?;
-    let mut tools = Vec::new();
     let mut kept = Vec::new();
+    let mut is_whole = true;
     for tool in list.elements() {
         let name = tool.member("name").and_then(Value::as_str)?;
-        tools.push(name.into());
-        if keep(name) {
-            kept.push(tool.raw());
+        match keep(name, tool) {
+            true => kept.push(tool.raw()),
+            false => is_whole = false,
         }
     }
     let mut edits = Vec::new();
-    if kept.len() < tools.len() {
+    if !is_whole {
         edits.push((list.span(), format!("[{}]", kept.join(","))));
     }
     if let Some(scope) = result
@@ -107,7 +108,6 @@ pub fn tools_list_reply(document: &Document<'_>, keep: impl Fn(&str) -> bool) ->
         .is_some_and(|cursor| cursor.kind() != Kind::Null);
     Some(ListReply {
         filtered: edited(document.source(), edits),
-        tools,
         has_next,
     })
 }
@@ -140,9 +140,13 @@ mod tests {
         let document = reader
             .read(body.as_bytes())
             .expect("the test's body is JSON");
-        let reply = tools_list_reply(&document, |name| name != "secret")?;
+        let mut tools = Vec::new();
+        let reply = tools_list_reply(&document, |name, _| {
+            tools.push(name.into());
+            name != "secret"
+        })?;
         let bytes = reply.filtered.unwrap_or_else(|| body.as_bytes().to_vec());
-        Some((String::from_utf8(bytes).expect("UTF-8"), reply.tools))
+        Some((String::from_utf8(bytes).expect("UTF-8"), tools))
     }
 
     #[test]

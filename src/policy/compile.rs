@@ -86,11 +86,15 @@ fn policy(document: &Document<'_>, source: &[u8], mistakes: &mut Mistakes) -> Po
     patterns.sort_by_key(|(_, pattern)| std::cmp::Reverse(pattern.glob.prefix_length()));
     ties(&patterns, mistakes);
     let patterns = patterns.into_iter().map(|(_, pattern)| pattern).collect();
+    let tools = Tools::new(exact, patterns);
+    let asks = |ask: fn(&Rules) -> bool| tools.rules().chain([&all_tools]).any(ask);
     Policy {
+        asks_server: asks(|rules| rules.need_definition),
+        asks_client: asks(|rules| rules.need_client),
         default: document.default,
         unlisted: document.unlisted,
         hidden,
-        tools: Tools::new(exact, patterns),
+        tools,
         all_tools,
         limits: limits.into_all(),
         hash: hash(source),

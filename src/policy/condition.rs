@@ -4,9 +4,13 @@
 
 use std::borrow::Cow;
 
+use super::document::Mode;
+use super::fact::Reading;
+use super::operand::Operand;
 use super::operator::Operator;
 use super::path::{self, Path, Step};
 use super::truth::{Sense, Truth, Work};
+use super::{Call, Facts};
 use crate::json::{Kind, Value};
 
 /// A test of what stands at one path.
@@ -41,20 +45,32 @@ pub(super) enum Clause {
     Not(Box<Clause>),
 }
 
-/// The arguments of the call being judged, and what judging may still cost.
+/// The call being judged, what is known around it, and what judging may still cost.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scene<'s, 'a> {
-    pub(super) arguments: Option<Value<'a>>,
+    pub(super) call: Call<'a>,
+    pub(super) facts: &'s Facts<'s>,
     pub(super) work: &'s Work,
+    /// What rules in shadow may cost: they must not use up the work of those that are enforced.
+    pub(super) shadow_work: &'s Work,
+}
+
+impl Scene<'_, '_> {
+    /// The same scene for a rule in this mode.
+    pub(super) fn under(self, mode: Mode) -> Self {
+        let work = match mode {
+            Mode::Enforced => self.work,
+            Mode::Shadow => self.shadow_work,
+        };
+        Scene { work, ..self }
+    }
 }
 
 impl Clause {
     /// Judges the clause.
     pub(super) fn judge(&self, scene: Scene<'_, '_>, sense: Sense) -> Truth {
         match self {
-            Clause::One(condition) => {
-                condition.walk(scene.arguments, &condition.path.steps, (sense, scene.work))
-            }
+            Clause::One(condition) => condition.look(scene, sense),
             Clause::Any(clauses) => Truth::any(clauses.iter().map(|one| one.judge(scene, sense))),
             Clause::All(clauses) => Truth::all(clauses.iter().map(|one| one.judge(scene, sense))),
             Clause::Not(clause) => !clause.judge(scene, sense.flipped()),
@@ -88,6 +104,21 @@ impl Clause {
 }
 
 impl Condition {
+    fn look(&self, scene: Scene<'_, '_>, sense: Sense) -> Truth {
+        let how = (sense, scene.work);
+        let Some(fact) = &self.path.fact else {
+            return self.walk(scene.call.arguments, &self.path.steps, how);
+        };
+        if !scene.work.spend(1) {
+            return Truth::Unknown;
+        }
+        fact.read(&scene.call, scene.facts, |reading| match reading {
+            Reading::Known(operand) => self.judge(Some(operand), how),
+            Reading::Missing => self.judge(None, how),
+            Reading::Unknown => Truth::Unknown,
+        })
+    }
+
     /// Goes down the path and judges what stands at its end. Steps are bounded by the path, elements by `work`.
     fn walk(&self, at: Option<Value<'_>>, steps: &[Step], how: (Sense, &Work)) -> Truth {
         let (sense, work) = how;
@@ -96,7 +127,7 @@ impl Condition {
         }
         let here = at.filter(|value| value.kind() != Kind::Null);
         let (Some(value), Some((step, rest))) = (here, steps.split_first()) else {
-            return self.judge(here, how);
+            return self.judge(here.map(Operand::Argument), how);
         };
         match (step, value.kind()) {
             (Step::Key(key), Kind::Object) => match member(value, key, work) {
@@ -121,7 +152,7 @@ impl Condition {
         }
     }
 
-    fn judge(&self, value: Option<Value<'_>>, (sense, work): (Sense, &Work)) -> Truth {
+    fn judge(&self, value: Option<Operand<'_>>, (sense, work): (Sense, &Work)) -> Truth {
         if value.is_none() && self.is_unknown_if_missing() {
             return Truth::Unknown;
         }
@@ -137,7 +168,14 @@ impl Condition {
         if scene.work.is_used_up() {
             return format!("{} is too large to be judged", self.path.text).into();
         }
-        match self.obstacle(scene.arguments, 0) {
+        if let Some(fact) = &self.path.fact {
+            let why = match self.is_unknown_if_missing() {
+                true => "must be present",
+                false => fact.why_unknown(),
+            };
+            return format!("{} {why}", self.path.text).into();
+        }
+        match self.obstacle(scene.call.arguments, 0) {
             Some(Obstacle::Container { depth }) => {
                 let wanted = match self.path.steps[depth] {
                     Step::Key(_) => "an object",

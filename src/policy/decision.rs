@@ -9,6 +9,24 @@ use smallvec::SmallVec;
 
 use super::limit::{Charge, Full};
 
+/// What was decided of one tool call, and what rules in shadow would have decided.
+#[derive(Debug)]
+pub struct Judgement<'p> {
+    /// What happens to the call.
+    pub decision: Decision<'p>,
+    /// For the record only, in the order in which the rules were judged.
+    pub shadowed: Vec<Shadowed<'p>>,
+}
+
+/// What a rule in shadow would have done.
+#[derive(Debug)]
+pub enum Shadowed<'p> {
+    /// It would have refused the call.
+    Denied(Denial<'p>),
+    /// It would have asked a person.
+    Held(&'p Rule),
+}
+
 /// The verdict on one tool call.
 #[derive(Debug)]
 pub enum Decision<'p> {
@@ -40,8 +58,21 @@ impl<'p> Permit<'p> {
 /// A call that a person must release. Until approvals exist nothing turns it into a [`Permit`].
 #[derive(Debug)]
 pub struct Held<'p> {
-    /// The rule that held it.
+    /// The rule that held it; of several, the first.
     pub rule: &'p Rule,
+    /// How the person is asked.
+    pub ask: &'p Ask,
+}
+
+/// How a person is asked about a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The author's words to that person.
+    pub note: Option<Box<str>>,
+    /// How long there is to answer.
+    pub expires: Duration,
+    /// How long the call itself is held open meanwhile; `None`: not at all.
+    pub wait: Option<Duration>,
 }
 
 /// Which rule spoke, and what it says.

@@ -2,15 +2,12 @@
 //!
 //! It never decides what a document means; that is `compile`'s.
 
-use super::condition::IfMissing;
-use super::fields::{self, Fields, Keys, Text, not_built, wrong_type};
+use super::entry_text::{self, Entry};
+use super::fields::{Fields, Keys, Text, word};
 use super::limit_text::{self, LimitText, LimitUse};
 use super::mistake::{Mistakes, Place};
 use super::own_tests::OwnTest;
 use crate::json::Kind;
-
-/// `any`, `all` and `not` may stand in one another so deep.
-const NESTING_MAX: usize = 8;
 
 pub(super) const DOCUMENT: Keys = Keys {
     built: &[
@@ -35,30 +32,13 @@ pub(super) const TOOL: Keys = Keys {
         "limits",
         "rate_limit",
         "schema",
+        "shadow",
         "approve_if",
     ],
-    not_built: &["shadow"],
+    not_built: &[],
 };
 pub(super) const ALL_TOOLS: Keys = Keys {
     built: &["require", "deny_if", "approve_if", "limits"],
-    not_built: &[],
-};
-pub(super) const ENTRY: Keys = Keys {
-    built: &["conditions", "on_deny", "if_missing"],
-    not_built: &["shadow", "zone"],
-};
-/// What a person is told, and how long an answer is waited for, comes with the approvals themselves.
-pub(super) const APPROVE_ENTRY: Keys = Keys {
-    built: ENTRY.built,
-    not_built: &["expires", "note", "shadow", "wait", "zone"],
-};
-pub(super) const TEST: Keys = Keys {
-    built: &["path", "op", "value"],
-    not_built: &[],
-};
-/// What an object of `conditions` may have instead of a test.
-pub(super) const JUNCTION: Keys = Keys {
-    built: &["any", "all", "not"],
     not_built: &[],
 };
 
@@ -95,9 +75,53 @@ pub(super) struct Tool<'a> {
     pub(super) name: Text<'a>,
     pub(super) action: Option<(Place<'a>, Action)>,
     pub(super) reason: Option<Text<'a>>,
-    /// A JSON Schema of the author's.
-    pub(super) schema: Option<Place<'a>>,
+    pub(super) schema: Option<SchemaText<'a>>,
+    pub(super) mode: Mode,
     pub(super) rules: Rules<'a>,
+}
+
+/// `schema`
+#[derive(Debug)]
+pub(super) enum SchemaText<'a> {
+    /// `true`, or with other keys refused `"closed"`: the tool's own.
+    OfTool(Place<'a>, OtherKeys),
+    /// A JSON Schema of the author's.
+    Written(Place<'a>),
+}
+
+/// What is made of keys that the tool's own schema does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OtherKeys {
+    /// What the schema says of them.
+    Judged,
+    /// They are refused.
+    Refused,
+}
+
+/// Whether what a rule says is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Enforced,
+    /// `"shadow": true`: only recorded.
+    Shadow,
+}
+
+impl Mode {
+    /// Reads `shadow`.
+    pub(super) fn of(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Mode {
+        match fields.flag("shadow", mistakes) {
+            Some(true) => Mode::Shadow,
+            Some(false) | None => Mode::Enforced,
+        }
+    }
+
+    /// Shadow, where either is.
+    pub(super) fn or(self, other: Mode) -> Mode {
+        match self {
+            Mode::Shadow => Mode::Shadow,
+            Mode::Enforced => other,
+        }
+    }
 }
 
 /// `action`
@@ -115,32 +139,6 @@ pub(super) struct Rules<'a> {
     pub(super) deny_if: Vec<Entry<'a>>,
     pub(super) approve_if: Vec<Entry<'a>>,
     pub(super) limits: Vec<LimitUse<'a>>,
-}
-
-/// One entry of `require`, `deny_if` or `approve_if`.
-#[derive(Debug)]
-pub(super) struct Entry<'a> {
-    pub(super) place: Place<'a>,
-    pub(super) conditions: Vec<Clause<'a>>,
-    pub(super) on_deny: Option<Text<'a>>,
-    pub(super) if_missing: IfMissing,
-}
-
-/// One element of `conditions`.
-#[derive(Debug)]
-pub(super) enum Clause<'a> {
-    One(Test<'a>),
-    Any(Vec<Clause<'a>>),
-    All(Vec<Clause<'a>>),
-    Not(Box<Clause<'a>>),
-}
-
-/// `{ "path", "op", "value" }`
-#[derive(Debug)]
-pub(super) struct Test<'a> {
-    pub(super) path: Text<'a>,
-    pub(super) operator: Text<'a>,
-    pub(super) value: Place<'a>,
 }
 
 /// Reads the outermost value; `None` only where a part without which nothing can be compiled is missing.
@@ -179,8 +177,6 @@ pub(super) fn read<'a>(root: &Place<'a>, mistakes: &mut Mistakes) -> Option<Docu
 }
 
 const FALLBACKS: &[(&str, Fallback)] = &[("allow", Fallback::Allow), ("deny", Fallback::Deny)];
-/// Denying what is missing is judging what cannot be known.
-const IF_MISSING: &[(&str, IfMissing)] = &[("deny", IfMissing::Unknown)];
 const ACTIONS: &[(&str, Action)] = &[
     ("allow", Action::Allow),
     ("deny", Action::Deny),
@@ -208,6 +204,7 @@ fn tool<'a>(name: &'a str, place: &Place<'a>, mistakes: &mut Mistakes) -> Option
     let schema = fields
         .optional("schema")
         .and_then(|place| schema(place, mistakes));
+    let mode = Mode::of(&fields, mistakes);
     let rules = rules(&fields, mistakes);
     let name = Text {
         place: key,
@@ -218,19 +215,26 @@ fn tool<'a>(name: &'a str, place: &Place<'a>, mistakes: &mut Mistakes) -> Option
         action,
         reason,
         schema,
+        mode,
         rules,
     })
 }
 
-/// Only schemas of the author's: the tool's own is not known here yet.
-fn schema<'a>(place: Place<'a>, mistakes: &mut Mistakes) -> Option<Place<'a>> {
+fn schema<'a>(place: Place<'a>, mistakes: &mut Mistakes) -> Option<SchemaText<'a>> {
     let value = place.value;
-    if value.as_bool() == Some(true) || value.as_str() == Some("closed") {
-        not_built(&place, "the tool's own schema", mistakes);
-    } else if value.kind() != Kind::Object {
-        wrong_type(&place, "a JSON Schema", mistakes);
+    match (value.kind(), value.as_bool(), value.as_str()) {
+        (Kind::Object, ..) => Some(SchemaText::Written(place)),
+        (_, Some(true), _) => Some(SchemaText::OfTool(place, OtherKeys::Judged)),
+        (_, _, Some("closed")) => Some(SchemaText::OfTool(place, OtherKeys::Refused)),
+        _ => {
+            mistakes.advise(
+                &place,
+                "must be true, \"closed\" or a JSON Schema",
+                "to leave arguments unchecked leave the key out",
+            );
+            None
+        }
     }
-    (value.kind() == Kind::Object).then_some(place)
 }
 
 fn rules<'a>(fields: &Fields<'a>, mistakes: &mut Mistakes) -> Rules<'a> {
@@ -240,102 +244,11 @@ fn rules<'a>(fields: &Fields<'a>, mistakes: &mut Mistakes) -> Rules<'a> {
         .and_then(|place| limit_text::rate_limit(&place, mistakes));
     limits.extend(shorthand.map(LimitUse::Own));
     Rules {
-        require: fields.list("require", mistakes, entry),
-        deny_if: fields.list("deny_if", mistakes, entry),
-        approve_if: fields.list("approve_if", mistakes, |place, mistakes| {
-            entry_with(APPROVE_ENTRY, place, mistakes)
-        }),
+        require: fields.list("require", mistakes, entry_text::entry),
+        deny_if: fields.list("deny_if", mistakes, entry_text::entry),
+        approve_if: fields.list("approve_if", mistakes, entry_text::asking_entry),
         limits,
     }
-}
-
-fn entry<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Entry<'a>> {
-    entry_with(ENTRY, place, mistakes)
-}
-
-fn entry_with<'a>(keys: Keys, place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Entry<'a>> {
-    let fields = Fields::read(place, keys, mistakes)?;
-    let on_deny = fields.text("on_deny", mistakes);
-    let if_missing = fields
-        .optional("if_missing")
-        .and_then(|place| word(&place, IF_MISSING, mistakes));
-    let conditions = fields.required("conditions", mistakes)?;
-    Some(Entry {
-        place: place.clone(),
-        conditions: fields::list(&conditions, mistakes, |place, mistakes| {
-            clause(place, NESTING_MAX, mistakes)
-        }),
-        on_deny,
-        if_missing: if_missing.unwrap_or(IfMissing::Judge),
-    })
-}
-
-/// Reads one condition, or several under one word, which may nest so much deeper.
-fn clause<'a>(place: &Place<'a>, depth: usize, mistakes: &mut Mistakes) -> Option<Clause<'a>> {
-    let is_junction = |word: &&&str| place.value.member(word).is_some();
-    let Some(word) = JUNCTION.built.iter().find(is_junction) else {
-        return test(place, mistakes).map(Clause::One);
-    };
-    let Some(depth) = depth.checked_sub(1) else {
-        mistakes.add(
-            place,
-            format!("conditions nest deeper than {NESTING_MAX} levels"),
-        );
-        return None;
-    };
-    let fields = Fields::read(place, JUNCTION, mistakes)?;
-    let inside = fields.required(word, mistakes)?;
-    if place.value.members().count() > 1 {
-        mistakes.add(
-            place,
-            format!("next to {word:?} there must be no other key"),
-        );
-    }
-    if *word == "not" {
-        let inside = clause(&inside, depth, mistakes)?;
-        return Some(Clause::Not(Box::new(inside)));
-    }
-    let clauses = fields::list(&inside, mistakes, |place, mistakes| {
-        clause(place, depth, mistakes)
-    });
-    if inside.value.kind() == Kind::Array && inside.value.elements().next().is_none() {
-        mistakes.add(&inside, "must not be empty");
-    }
-    Some(match *word {
-        "any" => Clause::Any(clauses),
-        _ => Clause::All(clauses),
-    })
-}
-
-fn test<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<Test<'a>> {
-    let fields = Fields::read(place, TEST, mistakes)?;
-    let path = fields.required_text("path", mistakes);
-    let operator = fields.required_text("op", mistakes);
-    let value = fields.required("value", mistakes);
-    Some(Test {
-        path: path?,
-        operator: operator?,
-        value: value?,
-    })
-}
-
-/// Reads a string that is one of a few words.
-fn word<T: Copy>(place: &Place<'_>, words: &[(&str, T)], mistakes: &mut Mistakes) -> Option<T> {
-    if place.value.kind() != Kind::String {
-        wrong_type(place, "a string", mistakes);
-        return None;
-    }
-    let text = place.value.as_str()?;
-    let found = words.iter().find(|(word, _)| *word == text);
-    if found.is_none() {
-        let known = || words.iter().map(|(word, _)| *word);
-        let remedy = match fields::nearest(text, known()) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("write {}", quoted(known(), " or ")),
-        };
-        mistakes.advise(place, format!("{text:?} is not known here"), remedy);
-    }
-    found.map(|(_, meaning)| *meaning)
 }
 
 /// Words in quotes, with something between.

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use super::document::quoted;
 use super::mistake::{Mistakes, Place};
 use crate::json::{Kind, Value};
 
@@ -169,6 +170,29 @@ pub(super) fn list<'a, T>(
         .elements()
         .filter_map(|element| read(&element, mistakes))
         .collect()
+}
+
+/// Reads a string that is one of a few words.
+pub(super) fn word<T: Copy>(
+    place: &Place<'_>,
+    words: &[(&str, T)],
+    mistakes: &mut Mistakes,
+) -> Option<T> {
+    if place.value.kind() != Kind::String {
+        wrong_type(place, "a string", mistakes);
+        return None;
+    }
+    let text = place.value.as_str()?;
+    let found = words.iter().find(|(word, _)| *word == text);
+    if found.is_none() {
+        let known = || words.iter().map(|(word, _)| *word);
+        let remedy = match nearest(text, known()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("write {}", quoted(known(), " or ")),
+        };
+        mistakes.advise(place, format!("{text:?} is not known here"), remedy);
+    }
+    found.map(|(_, meaning)| *meaning)
 }
 
 /// Reports a value of another JSON type than `wanted`.

@@ -3,6 +3,7 @@
 //! It never rounds: a number that is not exactly what it should be is a mistake.
 
 use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
 
 use super::document::quoted;
 use super::fields::{self, Fields, Keys, Text, not_built, wrong_type};
@@ -200,12 +201,16 @@ fn named(text: &str) -> Option<Window> {
     Some(found.1)
 }
 
-/// `"90s"`, `"15m"`, `"6h"`, `"30d"`
 fn counted(text: &str) -> Option<Window> {
-    let (unit, length) = UNITS
+    Window::from_seconds(span_of_time(text)?.as_secs())
+}
+
+/// `"90s"`, `"15m"`, `"6h"`, `"30d"`
+pub(super) fn span_of_time(text: &str) -> Option<Duration> {
+    let (count, length) = UNITS
         .iter()
         .find_map(|(unit, length)| Some((text.strip_suffix(*unit)?, length)))?;
-    Window::from_seconds(whole(unit)?.checked_mul(*length)?)
+    Some(Duration::from_secs(whole(count)?.checked_mul(*length)?))
 }
 
 /// A whole number without sign, point, exponent or leading zeros.

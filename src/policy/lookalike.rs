@@ -2,32 +2,41 @@
 //!
 //! It never matches a key by looks: a look-alike is refused, not judged.
 
-use super::decision::Rule;
 use super::path::{self, Step};
 use crate::json::{Kind, Value, fold};
 
 /// The keys that the paths of a tool's rules name, depth by depth.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Protected {
-    keys: Vec<Key>,
-    elements: Option<Box<Protected>>,
+/// What each stands for is `R`: a rule, or nothing where one rule stands behind all of them.
+#[derive(Debug, Clone)]
+pub(super) struct Protected<R> {
+    keys: Vec<Key<R>>,
+    elements: Option<Box<Protected<R>>>,
 }
 
 /// One key that a path names.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
+pub(super) struct Key<R> {
     name: Box<str>,
     folded: Box<str>,
-    below: Protected,
+    below: Protected<R>,
     /// The first rule that names it.
-    pub(super) rule: Rule,
+    pub(super) rule: R,
     /// What the agent is told of a look-alike; its own spelling is not repeated.
     pub(super) words: Box<str>,
 }
 
-impl Protected {
+impl<R> Default for Protected<R> {
+    fn default() -> Protected<R> {
+        Protected {
+            keys: Vec::new(),
+            elements: None,
+        }
+    }
+}
+
+impl<R: Clone> Protected<R> {
     /// Adds the keys of a path.
-    pub(super) fn add(&mut self, steps: &[Step], rule: &Rule) {
+    pub(super) fn add(&mut self, steps: &[Step], rule: &R) {
         let mut here = self;
         for (depth, step) in steps.iter().enumerate() {
             here = match step {
@@ -46,7 +55,7 @@ impl Protected {
     }
 
     /// The first key of the value, at any depth that a path reaches, that looks like a protected one without being one.
-    pub(super) fn look_alike(&self, value: Value<'_>) -> Option<&Key> {
+    pub(super) fn look_alike(&self, value: Value<'_>) -> Option<&Key<R>> {
         match value.kind() {
             Kind::Object if !self.keys.is_empty() => value
                 .members()
@@ -61,13 +70,13 @@ impl Protected {
         }
     }
 
-    fn key_like(&self, name: &str, value: Value<'_>) -> Option<&Key> {
+    fn key_like(&self, name: &str, value: Value<'_>) -> Option<&Key<R>> {
         if let Some(key) = self.keys.iter().find(|key| *key.name == *name) {
             return key.below.look_alike(value);
         }
         // Most keys are plain ASCII, which folds to lower case: comparing so takes no memory.
         if name.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let looks_like = |key: &&Key| key.folded.eq_ignore_ascii_case(name);
+            let looks_like = |key: &&Key<R>| key.folded.eq_ignore_ascii_case(name);
             return self.keys.iter().find(looks_like);
         }
         let folded = fold(name);
@@ -75,8 +84,8 @@ impl Protected {
     }
 }
 
-impl Key {
-    fn new(name: &str, rule: &Rule, parent: &str) -> Key {
+impl<R: Clone> Key<R> {
+    fn new(name: &str, rule: &R, parent: &str) -> Key<R> {
         Key {
             name: name.into(),
             folded: fold(name).into(),

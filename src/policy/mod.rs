@@ -7,12 +7,17 @@ mod compile;
 mod condition;
 mod condition_text;
 mod decision;
+mod definition;
 mod directory;
 mod document;
 mod editor;
+mod entry_text;
+mod fact;
+mod facts;
 mod fields;
 mod host;
 mod import;
+mod input_schema;
 mod ip_range;
 mod limit;
 mod limit_text;
@@ -20,7 +25,9 @@ mod limits;
 mod lookalike;
 mod mistake;
 mod name;
+mod named_keys;
 mod number;
+mod operand;
 mod operator;
 mod operator_text;
 mod own_tests;
@@ -34,16 +41,18 @@ mod tools;
 mod truth;
 mod words;
 
-pub use decision::{Decision, Denial, Held, Permit, Rule, Unavailable};
+pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
+pub use definition::{Definition, Hints};
 pub use editor::json_schema;
+pub use facts::{Caller, Facts, Listing, Moment};
 pub use import::{Canonical, Format, Note};
 pub use limit::{Charge, Full, Limit, Scope, Window};
 pub use mistake::Mistake;
 
 use crate::json::Value;
 use condition::Scene;
-use document::{Fallback, Unlisted};
-use rules::Rules;
+use document::{Fallback, Mode, Unlisted};
+use rules::{Objection, Rules};
 use tools::{Names, Speaker, Tools};
 use truth::Work;
 
@@ -59,6 +68,10 @@ pub struct Policy {
     tools: Tools,
     all_tools: Rules,
     limits: Vec<Limit>,
+    /// Whether any rule needs a tool's definition.
+    asks_server: bool,
+    /// Whether any rule looks at `client.name`.
+    asks_client: bool,
     hash: Box<str>,
 }
 
@@ -69,24 +82,6 @@ pub struct Call<'a> {
     pub tool: &'a str,
     /// The object of arguments, if there is one.
     pub arguments: Option<Value<'a>>,
-}
-
-/// What a decision needs to know besides policy and call.
-#[derive(Debug, Clone, Copy)]
-pub struct Facts {
-    /// Whether the server has such a tool.
-    pub listing: Listing,
-}
-
-/// What is known of the server's list of tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listing {
-    /// The server has not been listed.
-    Unknown,
-    /// The server lists the tool.
-    Listed,
-    /// The server's list is known and does not have it.
-    NotListed,
 }
 
 impl Policy {
@@ -106,32 +101,64 @@ impl Policy {
     }
 
     /// Judges one call: the first refusal wins; a call that nothing refuses takes from all the limits that apply.
-    pub fn decide<'p>(&'p self, call: &Call<'_>, facts: &Facts) -> Decision<'p> {
+    ///
+    /// What a shadowed rule would have said is told beside the decision, and does not change it.
+    pub fn decide<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Judgement<'p> {
+        let mut shadowed = Vec::new();
+        let decision = self.decision(call, facts, &mut shadowed);
+        Judgement { decision, shadowed }
+    }
+
+    fn decision<'p>(
+        &'p self,
+        call: &Call<'_>,
+        facts: &Facts<'_>,
+        shadowed: &mut Vec<Shadowed<'p>>,
+    ) -> Decision<'p> {
         let speaker = match self.offered(call.tool, facts.listing) {
             Ok(speaker) => speaker,
             Err(reason) => return Decision::Deny(Denial::Unavailable(reason)),
         };
         let work = Work::new();
+        let shadow_work = Work::new();
         let scene = Scene {
-            arguments: call.arguments,
+            call: *call,
+            facts,
             work: &work,
+            shadow_work: &shadow_work,
         };
         let own = speaker.map(|speaker| speaker.rules);
         let rules = || own.into_iter().chain([&self.all_tools]);
-        let denial = rules()
-            .find_map(|rules| rules.look_alike(scene))
-            .or_else(|| rules().find_map(|rules| rules.misfit(scene)))
-            .or_else(|| rules().find_map(|rules| rules.unmet(scene)))
-            .or_else(|| rules().find_map(|rules| rules.forbidden(scene)))
-            .or_else(|| speaker?.overruled_by.map(Denial::Rule));
-        if let Some(denial) = denial {
-            return Decision::Deny(denial);
+        let overruled = speaker.and_then(|speaker| speaker.overruled_by);
+        let objections = rules()
+            .filter_map(|rules| rules.look_alike(scene))
+            .chain(rules().filter_map(|rules| rules.misfit(scene)))
+            .chain(rules().flat_map(|rules| rules.unmet(scene)))
+            .chain(rules().flat_map(|rules| rules.forbidden(scene)))
+            .chain(overruled.map(Objection::overruled));
+        for Objection { mode, denial } in objections {
+            match mode {
+                Mode::Shadow => shadowed.push(Shadowed::Denied(denial)),
+                Mode::Enforced => return Decision::Deny(denial),
+            }
         }
-        match rules::asking(rules(), scene) {
+        match rules::asking(rules(), scene, shadowed) {
             Err(denial) => Decision::Deny(denial),
-            Ok(Some(rule)) => Decision::Hold(Held { rule }),
+            Ok(Some(held)) => Decision::Hold(held),
             Ok(None) => Decision::Allow(Permit::new(self.charges(rules()))),
         }
+    }
+
+    /// Whether a rule for this tool asks for its definition: without one it is denied.
+    pub fn needs_definition(&self, tool: &str) -> bool {
+        let own = || self.tools.speaker(tool).map(|speaker| speaker.rules);
+        self.asks_server
+            && (self.all_tools.need_definition || own().is_some_and(|own| own.need_definition))
+    }
+
+    /// Whether a rule looks at what the client calls itself.
+    pub fn needs_client(&self) -> bool {
+        self.asks_client
     }
 
     /// All limits, each at the place that its `index` says.

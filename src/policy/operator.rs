@@ -5,9 +5,10 @@
 use std::cmp::Ordering;
 
 use super::number::Number;
+use super::operand::Operand;
 use super::text_test::TextTest;
 use super::truth::{Sense, Truth, Work};
-use crate::json::{Kind, Value};
+use crate::json::Kind;
 
 /// Bytes of text that count as one step of work.
 const BYTES_PER_STEP: usize = 64;
@@ -57,7 +58,7 @@ pub(super) struct Constants {
 
 impl Operator {
     /// Judges a value; `None` stands for one that is absent or null.
-    pub(super) fn judge(&self, value: Option<Value<'_>>, sense: Sense, work: &Work) -> Truth {
+    pub(super) fn judge(&self, value: Option<Operand<'_>>, sense: Sense, work: &Work) -> Truth {
         let Some(value) = value else {
             return self.judge_missing(sense);
         };
@@ -104,6 +105,21 @@ impl Operator {
         }
     }
 
+    /// Whether a value of this type is ever judged; of all others the answer is unknown.
+    pub(super) fn judges(&self, kind: Kind) -> bool {
+        match self {
+            Operator::Among { constants, .. } => constants.kinds().any(|(own, _)| own == kind),
+            Operator::Order { .. } => kind == Kind::Number,
+            Operator::Exists(_) | Operator::Is(_) => true,
+            Operator::Length { .. } => matches!(kind, Kind::String | Kind::Array),
+            Operator::Text(_) => kind == Kind::String,
+            Operator::Contains(constants) => match kind {
+                Kind::String => !constants.strings.is_empty(),
+                kind => kind == Kind::Array,
+            },
+        }
+    }
+
     /// What a value must be to be judged at all, put after "must be ".
     pub(super) fn wanted(&self) -> String {
         match self {
@@ -128,7 +144,7 @@ impl Operator {
 }
 
 /// The characters of a string or the elements of an array; `None` for what has no length.
-fn length(value: Value<'_>, work: &Work) -> Option<u64> {
+fn length(value: Operand<'_>, work: &Work) -> Option<u64> {
     let length = match value.kind() {
         Kind::String => {
             let text = value.as_str()?;
@@ -161,7 +177,7 @@ impl Constants {
     }
 
     /// Whether the value is one of these; unknown if none has its type.
-    fn have(&self, value: Value<'_>, sense: Sense, work: &Work) -> Truth {
+    fn have(&self, value: Operand<'_>, sense: Sense, work: &Work) -> Truth {
         let kind = value.kind();
         if !self.kinds().any(|(own, _)| own == kind) {
             return Truth::Unknown;
@@ -180,7 +196,7 @@ impl Constants {
         }
     }
 
-    fn have_number(&self, value: Value<'_>, sense: Sense, work: &Work) -> Truth {
+    fn have_number(&self, value: Operand<'_>, sense: Sense, work: &Work) -> Truth {
         let number = value.as_number().and_then(Number::parse);
         let (Some(number), true) = (number, work.spend(self.numbers.len())) else {
             return Truth::Unknown;
@@ -193,7 +209,7 @@ impl Constants {
     }
 
     /// Whether one of these is part of a string or an element of an array.
-    fn inside(&self, value: Value<'_>, sense: Sense, work: &Work) -> Truth {
+    fn inside(&self, value: Operand<'_>, sense: Sense, work: &Work) -> Truth {
         match value.kind() {
             Kind::String if !self.strings.is_empty() => {
                 let text = value.as_str().expect("a string has text");

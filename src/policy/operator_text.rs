@@ -7,7 +7,8 @@ use std::cmp::Ordering;
 use regex::{Regex, RegexBuilder};
 
 use super::directory::Directory;
-use super::document::{Test, quoted};
+use super::document::quoted;
+use super::entry_text::Test;
 use super::fields::{Text, nearest, wrong_type};
 use super::host::Host;
 use super::ip_range::IpRange;

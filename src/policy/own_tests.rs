@@ -7,18 +7,23 @@ use super::fields::{Fields, Keys, Text, wrong_type};
 use super::limit::{Charge, Limit};
 use super::limit_text::whole;
 use super::mistake::{Mistakes, Place};
-use super::{Call, Decision, Facts, Listing, Policy};
+use super::{Call, Decision, Definition, Facts, Moment, Policy};
 use crate::json::{Kind, Value};
 
 pub(super) const TEST: Keys = Keys {
-    built: &["call", "expect", "rule", "times"],
-    not_built: &["at"],
+    built: &["call", "expect", "rule", "times", "at"],
+    not_built: &[],
 };
 pub(super) const CALL: Keys = Keys {
     built: &["tool", "args"],
     not_built: &[],
 };
 const EXPECTATIONS: [&str; 3] = ["allow", "deny", "approve"];
+
+/// When a call comes that does not say: noon of a Monday, 2024-01-01, in UTC.
+const AT_DEFAULT: Moment = Moment {
+    seconds: 1_704_110_400,
+};
 
 /// One element of `tests`.
 #[derive(Debug)]
@@ -31,6 +36,7 @@ pub(super) struct OwnTest<'a> {
     rule: Option<&'a str>,
     /// The call is the n-th of its kind.
     times: u64,
+    at: Moment,
 }
 
 /// What came out of a test.
@@ -66,6 +72,7 @@ impl<'a> OwnTest<'a> {
         }
         let rule = fields.text("rule", mistakes);
         let times = times(&fields, mistakes);
+        let at = at(&fields, mistakes);
         Some(OwnTest {
             place: place.clone(),
             tool: tool?.text,
@@ -73,6 +80,7 @@ impl<'a> OwnTest<'a> {
             expected: expected?.text,
             rule: rule.map(|rule: Text<'a>| rule.text),
             times: times?,
+            at: at?,
         })
     }
 
@@ -82,10 +90,14 @@ impl<'a> OwnTest<'a> {
             tool: self.tool,
             arguments: self.arguments,
         };
+        // What the server says of its tools is not known where a policy is written: any arguments are taken to fit.
+        let definition = Definition::without_bounds();
         let facts = Facts {
-            listing: Listing::Unknown,
+            definition: Some(&definition),
+            time: self.at,
+            ..Facts::NONE
         };
-        let found = found(policy.decide(&call, &facts), self.times);
+        let found = found(policy.decide(&call, &facts).decision, self.times);
         let is_as_expected = found.outcome == self.expected
             && self
                 .rule
@@ -106,6 +118,22 @@ impl<'a> OwnTest<'a> {
             mistakes.add(&self.place, what);
         }
     }
+}
+
+/// When the call comes: RFC 3339, with an offset or `Z`.
+fn at(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Moment> {
+    let Some(place) = fields.optional("at") else {
+        return Some(AT_DEFAULT);
+    };
+    let text = place.value.as_str();
+    let time = text.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    if time.is_none() {
+        let remedy = "write such as \"2026-11-24T18:30:00Z\"";
+        mistakes.advise(&place, "must be a time with its offset from UTC", remedy);
+    }
+    Some(Moment {
+        seconds: time?.as_second(),
+    })
 }
 
 fn times(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<u64> {

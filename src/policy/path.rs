@@ -2,17 +2,21 @@
 //!
 //! It never matches a key by anything but its exact, unescaped text.
 
+use jiff::tz::TimeZone;
+
+use super::fact::{self, Fact};
+
 /// Steps of a path; deeper than a call's JSON may nest is never found.
 const STEPS_MAX: usize = 64;
 
-/// Paths that policies will have, but that nothing supplies values for yet.
-const NOT_BUILT: &[&str] = &["grant", "tool", "time", "client"];
-
-/// A compiled path from the arguments of a call to one value, or with `[*]` to many.
+/// A compiled path: from the arguments of a call to one value, or with `[*]` to many; or to a fact.
 #[derive(Debug, Clone)]
 pub(super) struct Path {
     /// As the author wrote it.
     pub(super) text: Box<str>,
+    /// What it looks at in place of arguments.
+    pub(super) fact: Option<Fact>,
+    /// The way down from the arguments; none for a fact.
     pub(super) steps: Box<[Step]>,
 }
 
@@ -28,15 +32,15 @@ pub(super) enum Step {
 }
 
 impl Path {
-    /// Reads a path; an error says what is wrong with it.
-    pub(super) fn parse(text: &str) -> Result<Path, String> {
+    /// Reads a path; an error says what is wrong with it. Facts of time are told in `zone`.
+    pub(super) fn parse(text: &str, zone: &TimeZone) -> Result<Path, String> {
         let root_end = text.find(['.', '[']).unwrap_or(text.len());
         let (root, mut rest) = text.split_at(root_end);
-        if NOT_BUILT.contains(&root) {
-            return Err(format!("paths under {root:?} are not built yet"));
-        }
-        if root != "args" {
-            return Err(format!("the path {text:?} must begin with \"args\""));
+        if root != "args" && !fact::ROOTS.contains(&root) {
+            let roots = fact::ROOTS.join(", ");
+            return Err(format!(
+                "the path {text:?} must begin with args, or one of {roots}"
+            ));
         }
         let mut steps = Vec::new();
         while !rest.is_empty() {
@@ -50,11 +54,26 @@ impl Path {
         if steps.len() > STEPS_MAX {
             return Err(format!("the path has more than {STEPS_MAX} steps"));
         }
+        let fact = match root {
+            "args" => None,
+            root => Some(Fact::parse(root, &steps, zone)?),
+        };
+        if fact.is_some() {
+            steps.clear();
+        }
         Ok(Path {
             text: text.into(),
+            fact,
             steps: steps.into(),
         })
     }
+}
+
+/// Whether a sentence begins with a path.
+pub(super) fn begins(sentence: &str) -> bool {
+    let root = sentence.split(['.', '[', ' ']).next().unwrap_or_default();
+    let is_path = sentence[root.len()..].starts_with(['.', '[']);
+    root == "args" || is_path && fact::ROOTS.contains(&root)
 }
 
 /// Steps, as an author would write them.
@@ -144,7 +163,8 @@ mod tests {
             (r#"args[""]"#, vec![key("")]),
         ];
         for (text, steps) in cases {
-            let path = Path::parse(text).unwrap_or_else(|what| panic!("{text}: {what}"));
+            let path =
+                Path::parse(text, &TimeZone::UTC).unwrap_or_else(|what| panic!("{text}: {what}"));
             assert_eq!(*path.steps, *steps, "{text}");
         }
     }
@@ -174,16 +194,28 @@ mod tests {
             " args",
             "args[**]",
             "args[99999999999999999999999]",
-            "grant.label",
-            "time.hour",
+            "grant",
+            "grant.name",
+            "grant.label.x",
+            "grant.tags",
+            "grant.tags.a.b",
+            "grant.tags[0]",
+            "tool.risk",
+            "tool.annotations",
+            "time.minute",
+            "client",
+            "risk.x",
         ] {
-            assert!(Path::parse(text).is_err(), "{text:?} was read");
+            assert!(
+                Path::parse(text, &TimeZone::UTC).is_err(),
+                "{text:?} was read"
+            );
         }
     }
 
     #[test]
     fn a_part_of_a_path_is_shown_as_it_would_be_written() {
-        let path = Path::parse(r#"args.a[3][*]["x y"].b"#).expect("a path");
+        let path = Path::parse(r#"args.a[3][*]["x y"].b"#, &TimeZone::UTC).expect("a path");
         assert_eq!(shown(&path.steps), r#"args.a[3][*]["x y"].b"#);
         assert_eq!(shown(&path.steps[..2]), "args.a[3]");
         assert_eq!(shown(&[]), "args");

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::decision::{Denial, Held, Rule};
+use super::decision::{Denial, Held, Rule, Shadowed};
 use super::limit::{Limit, Scope, Window};
 
 /// MCP recommends names of at most 128 characters; more of the agent's own text is not sent back to it.
@@ -59,6 +59,24 @@ impl<'p> Denial<'p> {
     }
 }
 
+impl<'p> Shadowed<'p> {
+    /// Its kind, from a closed list: a label for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Shadowed::Denied(denial) => denial.kind(),
+            Shadowed::Held(_) => "approval",
+        }
+    }
+
+    /// The id of the rule or limit, and its JSON Pointer.
+    pub fn rule(&self) -> Option<(&'p str, &'p str)> {
+        match self {
+            Shadowed::Denied(denial) => Some((denial.rule()?, denial.pointer()?)),
+            Shadowed::Held(rule) => Some((&rule.id, &rule.pointer)),
+        }
+    }
+}
+
 impl Held<'_> {
     /// What to tell the agent of a call that waits for a person. `tool` is the name that was called.
     pub fn sentence(&self, tool: &str) -> String {
@@ -84,7 +102,7 @@ fn facts_after(on_deny: &Option<Box<str>>, facts: &str) -> String {
     };
     // A path keeps its spelling wherever it stands.
     let facts = match facts.split_at_checked(1) {
-        Some((first, rest)) if !facts.starts_with("args") => first.to_uppercase() + rest,
+        Some((first, rest)) if !super::path::begins(facts) => first.to_uppercase() + rest,
         _ => facts.to_owned(),
     };
     format!("{own}{stop} {facts}")

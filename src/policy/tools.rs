@@ -77,6 +77,12 @@ impl Tools {
         Tools { exact, patterns }
     }
 
+    /// The rules of all entries.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &Rules> {
+        let exact = self.exact.values().map(|exact| &exact.rules);
+        exact.chain(self.patterns.iter().map(|pattern| &pattern.rules))
+    }
+
     /// Whether an entry is exactly this name.
     pub(super) fn have_exactly(&self, name: &str) -> bool {
         self.exact.contains_key(name)

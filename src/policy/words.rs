@@ -2,7 +2,7 @@
 //!
 //! It never sees an argument: the words are made once, from the policy alone.
 
-use super::document::{Clause, Test};
+use super::entry_text::{Clause, Test};
 use crate::json::{Kind, Value};
 
 /// Longer texts are cut: whoever wrote a regex of a page does not want it in each denial.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::counters::{Charged, CounterKey, Taken};
-use crate::policy::{Denial, Held, Rule};
+use crate::policy::{Denial, Held, Rule, Shadowed};
 
 /// Bytes of a tool's name in a line. MCP asks for names of at most 128 characters.
 const TOOL_MAX: usize = 256;
@@ -37,6 +37,8 @@ pub struct Entry<'a> {
     pub keys: &'a [&'a str],
     /// The hash of the policy that decided.
     pub policy: &'a str,
+    /// What rules in shadow would have decided.
+    pub shadowed: &'a [Shadowed<'a>],
 }
 
 /// What became of a call that was let go.
@@ -115,6 +117,27 @@ struct DecisionLine<'a> {
     pointer: Option<&'a str>,
     policy: &'a str,
     charges: Charges<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shadow: Vec<ShadowLine<'a>>,
+}
+
+/// What one rule in shadow would have decided.
+#[derive(Serialize)]
+struct ShadowLine<'a> {
+    kind: &'static str,
+    rule: &'a str,
+    pointer: &'a str,
+}
+
+impl<'a> ShadowLine<'a> {
+    fn of(shadowed: &Shadowed<'a>) -> Option<ShadowLine<'a>> {
+        let (rule, pointer) = shadowed.rule()?;
+        Some(ShadowLine {
+            kind: shadowed.kind(),
+            rule,
+            pointer,
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -146,6 +169,7 @@ pub(super) fn decision(to: &mut Vec<u8>, now: Timestamp, entry: &Entry<'_>, verd
         pointer: verdict.pointer,
         policy: entry.policy,
         charges: verdict.charges,
+        shadow: entry.shadowed.iter().filter_map(ShadowLine::of).collect(),
     };
     append(to, &line);
 }

@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
-use crate::policy::Denial;
+use crate::policy::{Denial, Shadowed};
 
 /// What is looked up at each scrape.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +85,8 @@ impl Metrics {
         .build_recorder();
         let handle = recorder.handle();
         metrics::with_local_recorder(&recorder, || {
-            describe();
+            describe_counters();
+            describe_the_rest();
             metrics::gauge!("toolgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         });
         let counter = |name: &'static str, label: Option<(&'static str, &'static str)>| {
@@ -136,13 +137,15 @@ impl Metrics {
     }
 }
 
-fn describe() {
-    use metrics::{
-        Unit, describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram,
-    };
+fn describe_counters() {
+    use metrics::describe_counter as counter;
     counter!(
         "toolgate_decisions_total",
         "Tool calls judged, by server, decision and kind of rule."
+    );
+    counter!(
+        "toolgate_shadowed_total",
+        "What rules in shadow would have done, by server and kind of rule."
     );
     counter!(
         "toolgate_requests_total",
@@ -176,6 +179,11 @@ fn describe() {
         "toolgate_judging_panics_total",
         "Calls denied because judging them failed; always a bug."
     );
+}
+
+/// Says what each gauge and histogram means.
+fn describe_the_rest() {
+    use metrics::{Unit, describe_gauge as gauge, describe_histogram as histogram};
     gauge!("toolgate_connections", "Open connections from agents.");
     gauge!(
         "toolgate_calls_in_flight",
@@ -202,6 +210,7 @@ pub struct ServerMetrics {
     held: Counter,
     undecidable: Counter,
     denied: [Counter; 5],
+    shadowed: [Counter; 4],
     /// Messages other than tool calls that were passed on.
     pub passed: Counter,
     /// Charges given back.
@@ -221,6 +230,9 @@ impl std::fmt::Debug for ServerMetrics {
 
 /// Kinds of denial, in the order of `ServerMetrics::denied`.
 const DENIALS: [&str; 5] = ["unavailable", "rule", "argument", "limit", "guard"];
+
+/// Kinds of what rules in shadow would have done, in the order of `ServerMetrics::shadowed`.
+const SHADOWED: [&str; 4] = ["rule", "argument", "limit", "approval"];
 
 impl ServerMetrics {
     /// Handles for a server of the configuration; `errors` are the labels that `upstream_error` will be given.
@@ -261,6 +273,8 @@ impl ServerMetrics {
             held: decision("hold", "approval"),
             undecidable: decision("deny", "undecidable"),
             denied: DENIALS.map(|kind| decision("deny", kind)),
+            shadowed: SHADOWED
+                .map(|kind| metrics.counter("toolgate_shadowed_total", labels(&[("kind", kind)]))),
             passed: metrics.counter("toolgate_requests_total", labels(&[])),
             refunds: metrics.counter("toolgate_refunds_total", labels(&[])),
             in_flight,
@@ -289,6 +303,14 @@ impl ServerMetrics {
     pub fn denied(&self, denial: &Denial<'_>) {
         let kind = DENIALS.iter().position(|&kind| kind == denial.kind());
         self.denied[kind.expect("DENIALS has every kind, as a test checks")].increment(1);
+    }
+
+    /// What rules in shadow would have done with a call.
+    pub fn shadowed(&self, shadowed: &[Shadowed<'_>]) {
+        for one in shadowed {
+            let kind = SHADOWED.iter().position(|&kind| kind == one.kind());
+            self.shadowed[kind.expect("SHADOWED has every kind, as a test checks")].increment(1);
+        }
     }
 
     /// How long the gateway took, and how long the upstream until its first byte.

@@ -29,6 +29,7 @@ fn entry<'a>(tool: &'a str, keys: &'a [&'a str]) -> Entry<'a> {
         tool,
         keys,
         policy: "abc",
+        shadowed: &[],
     }
 }
 

@@ -2,11 +2,15 @@
 //!
 //! It never tells one grant that another's session exists: an unknown id and a foreign one get the same answer.
 
+mod clients;
+
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+
+pub use clients::{Begun, Clients};
 
 /// How many sessions are remembered unless told otherwise: a megabyte or two, and far more than agents that are alive.
 pub const SESSIONS_MAX: NonZeroUsize = NonZeroUsize::new(10_000).expect("ten thousand is not zero");

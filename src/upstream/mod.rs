@@ -8,6 +8,7 @@ pub mod child;
 mod error;
 mod headers;
 mod http;
+mod listing;
 mod spec;
 mod stdio;
 mod tls;
@@ -25,6 +26,7 @@ use crate::sessions::Sessions;
 
 pub use body::ReplyBody;
 pub use error::ForwardError;
+pub use listing::{ListError, list_tools};
 pub use spec::{ChildCommand, HttpTarget, ServerSpec, TargetFlaw, Times, Transport};
 
 /// What is to be forwarded.

@@ -183,11 +183,9 @@ impl JsonSchema for Span {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A span of time: whole seconds, or such as \"90s\", \"15m\", \"6h\".",
-            "anyOf": [
-                { "type": "integer", "minimum": 1 },
-                { "type": "string", "pattern": "^[1-9][0-9]*[smhd]$" }
-            ]
+            "description": "A span of time, such as \"90s\", \"15m\", \"6h\".",
+            "type": "string",
+            "pattern": "^[1-9][0-9]*[smhd]$"
         })
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::policy::fields::Keys;
 use crate::policy::import::order::{self, Shape};
-use crate::policy::{document, limit_text, own_tests};
+use crate::policy::{document, entry_text, limit_text, own_tests};
 
 /// The keys that the schema has for one kind of object; for the document itself the name is empty.
 fn described(name: &str) -> BTreeSet<String> {
@@ -39,15 +39,15 @@ fn ordered(shape: &Shape) -> BTreeSet<String> {
 
 #[test]
 fn the_schema_and_the_canonical_order_have_the_keys_that_documents_are_read_by() {
-    let conditions = [document::TEST, document::JUNCTION];
+    let conditions = [entry_text::TEST, entry_text::JUNCTION];
     for (names, keys, shape) in [
         (&[""][..], &[document::DOCUMENT][..], &order::DOCUMENT),
         (&["Tool"], &[document::TOOL], &order::TOOL),
         (&["AllTools"], &[document::ALL_TOOLS], &order::ALL_TOOLS),
-        (&["Entry"], &[document::ENTRY], &order::ENTRY),
+        (&["Entry"], &[entry_text::ENTRY], &order::ENTRY),
         (
             &["ApproveEntry"],
-            &[document::APPROVE_ENTRY],
+            &[entry_text::ASKING_ENTRY],
             &order::APPROVE_ENTRY,
         ),
         (

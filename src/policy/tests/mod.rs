@@ -1,6 +1,8 @@
 //! What the policy promises.
 
 mod calls;
+mod definitions;
+mod facts;
 mod hard;
 mod inputs;
 mod limits;
@@ -42,7 +44,11 @@ fn decide<T>(
         tool,
         arguments: Some(document.root()),
     };
-    then(policy.decide(&call, &Facts { listing }))
+    let facts = Facts {
+        listing,
+        ..Facts::NONE
+    };
+    then(policy.decide(&call, &facts).decision)
 }
 
 /// The decision in one line: `allow`, or the kind of refusal, its rule and the sentence.

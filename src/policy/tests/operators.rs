@@ -98,8 +98,9 @@ fn a_call_without_arguments_misses_every_path() {
         };
         let facts = Facts {
             listing: Listing::Listed,
+            ..Facts::NONE
         };
-        let decision = policy.decide(&call, &facts);
+        let decision = policy.decide(&call, &facts).decision;
         assert_eq!(
             matches!(decision, Decision::Allow(_)),
             allowed,

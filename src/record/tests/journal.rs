@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use super::*;
-use crate::policy::{Denial, Full, Held, Rule, Unavailable};
+use crate::policy::{Ask, Denial, Full, Held, Rule, Unavailable};
 
 const TOKEN: &str = "tg_abcdefghijKLMNOPQRST0123456789";
 
@@ -89,7 +89,7 @@ fn each_refusal_names_its_rule_and_where_that_stands() {
         for (denial, _) in &denials {
             journal.denied(&entry("t", &[]), denial);
         }
-        journal.held(&entry("t", &[]), &Held { rule });
+        journal.held(&entry("t", &[]), &Held { rule, ask: &ASK });
         journal.flushed().await;
     });
     let written = lines(dir.path());
@@ -232,6 +232,23 @@ fn a_writer_that_is_dropped_writes_what_it_has() {
 
 #[test]
 fn too_many_waiting_lines_are_refused_at_once() {
+    let (dir, one) = (folder(), One::new(1_000));
+    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
+    let key = "k".repeat(128);
+    let keys = vec![&*key; 64];
+    // Each line has more than 8 KiB, so that 600 do not fit into the 4 MiB that may wait.
+    let mut recordings: Vec<_> = (0..600)
+        .map(|_| journal.decision(one.admit().unwrap(), &entry("t", &keys)))
+        .collect();
+    let refused = recordings.pop().expect("600 were made");
+    assert!(block_on(refused).is_err());
+    assert!(journal.progress().lost_lines() > 0);
+    drop(writer);
+}
+
+// The lines of refused calls once filled all the room there was, so that a flood of them kept every other call out.
+#[test]
+fn lines_that_nobody_waits_for_leave_room_for_those_that_someone_does() {
     let (dir, one) = (folder(), One::new(1));
     let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
     let key = "k".repeat(128);
@@ -241,12 +258,19 @@ fn too_many_waiting_lines_are_refused_at_once() {
         journal.denied(&entry("t", &keys), &denial);
     }
     assert!(journal.progress().lost_lines() > 0);
-    let refused = journal.decision(one.admit().unwrap(), &entry("t", &[]));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    assert!(runtime.block_on(refused).is_err());
-    drop(writer);
+    let recorded = journal.decision(one.admit().unwrap(), &entry("t", &keys));
+    beside(writer, async { assert!(recorded.await.is_ok()) });
+}
+
+const ASK: Ask = Ask {
+    note: None,
+    expires: std::time::Duration::from_secs(60),
+    wait: None,
+};
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime").block_on(future)
 }
 
 #[test]

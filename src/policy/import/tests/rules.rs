@@ -1,7 +1,7 @@
 //! Tests of what Intercept's rules become.
 
 use super::*;
-use crate::policy::{Call, Decision, Facts, Listing};
+use crate::policy::{Call, Decision, Facts};
 
 /// A policy in Intercept's dialect in which tool `t` has these rules, each line indented by six.
 fn with_rules(rules: &str) -> String {
@@ -163,10 +163,10 @@ fn allows(policy: &Policy, arguments: &str) -> bool {
         tool: "t",
         arguments: Some(document.root()),
     };
-    let facts = Facts {
-        listing: Listing::Unknown,
-    };
-    matches!(policy.decide(&call, &facts), Decision::Allow(_))
+    matches!(
+        policy.decide(&call, &Facts::NONE).decision,
+        Decision::Allow(_)
+    )
 }
 
 #[test]
