@@ -6,6 +6,7 @@
 mod check;
 mod convert;
 mod demo_server;
+mod diff;
 mod grant;
 mod ledger;
 mod schema;
@@ -92,6 +93,9 @@ enum Command {
         /// Of what
         language: Language,
     },
+    /// Say what an edit of a policy changes: what became looser, what tighter, and the worst case before and after
+    #[command(after_help = diff::HELP)]
+    Diff(DiffArgs),
     /// Make, list and revoke grants
     #[command(subcommand)]
     Grant(GrantCommand),
@@ -156,6 +160,31 @@ struct CheckArgs {
     files: Vec<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct DiffArgs {
+    /// The policy before the edit
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// The policy after it
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    /// The server's tools: a reply to tools/list, or a list of tools or names, in JSON
+    #[arg(long, value_name = "FILE")]
+    tools: Option<PathBuf>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    format: OutputFormat,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OutputFormat {
+    /// For people
+    Text,
+    /// For programs: one JSON document
+    Json,
+}
+
 /// What has a JSON Schema.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Language {
@@ -207,6 +236,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Schema { language } => schema::run(language),
+        Command::Diff(args) => diff::run(&args),
         Command::Grant(command) => grant::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -157,7 +157,7 @@ pub(super) fn rate_limit<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Opti
     })
 }
 
-fn short(rate: &str) -> Option<(NonZeroU64, Window)> {
+pub(super) fn short(rate: &str) -> Option<(NonZeroU64, Window)> {
     let (max, span) = rate.split_once('/')?;
     Some((
         NonZeroU64::new(whole(max)?)?,

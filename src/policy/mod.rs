@@ -3,6 +3,7 @@
 //! `Policy::decide` is a function of its arguments and nothing else: no I/O, no async, no clock, no locks.
 //! Whether a limit has room left is not known here: a decision that depends on one says so, as a [`Charge`].
 
+mod compare;
 mod compile;
 mod condition;
 mod condition_text;
@@ -41,6 +42,7 @@ mod tools;
 mod truth;
 mod words;
 
+pub use compare::{Calls, Change, Comparison, Direction, Edition, Effect, EffectKind, WorstCase};
 pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
 pub use definition::{Definition, Hints};
 pub use editor::json_schema;

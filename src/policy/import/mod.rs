@@ -20,8 +20,11 @@ use super::Policy;
 use super::compile;
 use super::mistake::{Mistake, Mistakes, TOLD_MAX};
 use crate::json::{Duplicates, Position, Reader};
-use node::{Node, Origin};
+use node::Origin;
 use write::Written;
+
+pub(super) use node::{Data, Member, Node};
+pub(super) use write::line;
 
 /// How a policy file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,11 +101,7 @@ pub(super) fn compile(source: &[u8], format: Format) -> Result<Policy, Vec<Mista
 
 /// Brings a policy into its canonical form; `Err` has all its mistakes, each where it stands in `source`.
 pub(super) fn canonical(source: &[u8], format: Format) -> Result<Canonical, Vec<Mistake>> {
-    let document = match format {
-        Format::Yaml => yaml::read(source)?,
-        Format::Json => json(source)?,
-    };
-    let (document, mut findings) = translated(document)?;
+    let (document, mut findings) = translated(tree(source, format)?)?;
     if format == Format::Json {
         policylayer::compared(&document, &mut findings);
     }
@@ -113,6 +112,21 @@ pub(super) fn canonical(source: &[u8], format: Format) -> Result<Canonical, Vec<
         text: written.text,
         notes: findings.notes,
     })
+}
+
+/// The canonical document as a tree; `Err` as from [`canonical`].
+pub(super) fn document(source: &[u8], format: Format) -> Result<Node, Vec<Mistake>> {
+    let (document, _) = translated(tree(source, format)?)?;
+    let document = order::arranged(document);
+    checked(source, &write::written(&document))?;
+    Ok(document)
+}
+
+fn tree(source: &[u8], format: Format) -> Result<Node, Vec<Mistake>> {
+    match format {
+        Format::Yaml => yaml::read(source),
+        Format::Json => json(source),
+    }
 }
 
 /// A key that is there twice stays twice: the compiler tells it.
