@@ -31,6 +31,8 @@ pub struct Edition {
 pub(super) struct Named {
     pub(super) text: String,
     pub(super) glob: Option<Glob>,
+    /// Where the first sign of a glob stands.
+    literal_end: usize,
 }
 
 /// One entry of `tools`.
@@ -121,9 +123,11 @@ impl Edition {
 impl Named {
     fn of(text: &str) -> Named {
         let glob = Glob::is_glob(text).then(|| Glob::parse(text).ok());
+        let signs = ['*', '?', '['];
         Named {
             text: text.to_owned(),
             glob: glob.flatten(),
+            literal_end: text.find(signs).unwrap_or(text.len()),
         }
     }
 
@@ -137,25 +141,26 @@ impl Named {
 
     /// Whether it surely matches all that `other` matches: it is the same, or `x*` and the other begins with x.
     pub(super) fn covers(&self, other: &Named) -> bool {
-        let signs = ['*', '?', '['];
-        let prefix = self
-            .text
-            .strip_suffix('*')
-            .filter(|prefix| !prefix.contains(signs));
-        let literal = other
-            .text
-            .find(signs)
-            .map_or(other.text.as_str(), |at| &other.text[..at]);
-        self.text == other.text || prefix.is_some_and(|prefix| literal.starts_with(prefix))
+        let prefix = self.text.strip_suffix('*');
+        let prefix = prefix.filter(|prefix| !Glob::is_glob(prefix));
+        self.text == other.text || prefix.is_some_and(|prefix| other.literal().starts_with(prefix))
     }
 
     /// Whether some name is both.
     pub(super) fn meets(&self, other: &Named) -> bool {
-        match (&self.glob, &other.glob) {
-            (Some(mine), Some(theirs)) => mine.overlaps(theirs),
-            (_, None) => self.is(&other.text),
-            (None, _) => other.is(&self.text),
-        }
+        let (mine, theirs) = (self.literal(), other.literal());
+        let begin_alike = mine.starts_with(theirs) || theirs.starts_with(mine);
+        begin_alike
+            && match (&self.glob, &other.glob) {
+                (Some(mine), Some(theirs)) => mine.overlaps(theirs),
+                (_, None) => self.is(&other.text),
+                (None, _) => other.is(&self.text),
+            }
+    }
+
+    /// What stands before the first sign of a glob.
+    fn literal(&self) -> &str {
+        &self.text[..self.literal_end]
     }
 }
 

@@ -73,10 +73,9 @@ fn globs(edition: &Edition) -> impl Iterator<Item = &Entry> {
 fn pairs<'e>(old: &'e Edition, new: &'e Edition) -> Vec<Subject<'e>> {
     let pairs = speakers(old).flat_map(|before| speakers(new).map(move |after| (before, after)));
     pairs
-        .filter(|(before, after)| {
-            may_speak((old, *before), *after) && may_speak((new, *after), *before)
-        })
         .filter(|(before, after)| meet(*before, *after))
+        .filter(|(before, after)| may_speak((old, *before), *after))
+        .filter(|(before, after)| may_speak((new, *after), *before))
         .map(|(before, after)| Subject {
             name: name(before, after),
             old: View::of_entry(old, before, after.map(|after| &after.named)),

@@ -261,5 +261,5 @@ fn parsed(rest: &str) -> crate::policy::import::Node {
     let source = format!("{{\"version\":\"1\",{rest}}}");
     let mut reader = crate::json::Reader::new(crate::json::Duplicates::Refused);
     let document = reader.read(source.as_bytes()).expect("it is JSON");
-    crate::policy::import::Node::of_json(document.root())
+    crate::policy::import::Node::of_json(&document)
 }

@@ -133,7 +133,7 @@ fn tree(source: &[u8], format: Format) -> Result<Node, Vec<Mistake>> {
 fn json(source: &[u8]) -> Result<Node, Vec<Mistake>> {
     let mut reader = Reader::new(Duplicates::Kept);
     match reader.read(source) {
-        Ok(document) => Ok(Node::of_json(document.root())),
+        Ok(document) => Ok(Node::of_json(&document)),
         Err(_) => {
             Err(compile::compile(source).expect_err("the compiler reads with the same reader"))
         }

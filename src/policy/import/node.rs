@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use crate::json::{Kind, Position, Value};
+use crate::json::{Document, Kind, Position, Value};
 use crate::policy::mistake::{Mistake, escaped};
 
 /// Where something stands in the file that a person wrote.
@@ -73,9 +73,13 @@ impl Origin {
 
 impl Node {
     /// A document of JSON as a tree. The reader has bounded its depth.
-    pub(in crate::policy) fn of_json(value: Value<'_>) -> Node {
-        let pointer: Rc<str> = "".into();
-        of_json(value, &pointer)
+    pub(in crate::policy) fn of_json(document: &Document<'_>) -> Node {
+        let mut reading = Reading {
+            text: document.source(),
+            offset: 0,
+            position: Position { line: 1, column: 1 },
+        };
+        reading.node(document.root(), &"".into())
     }
 
     /// The value under a key; `None` if this is no object or has no such key.
@@ -136,40 +140,61 @@ impl Data {
     }
 }
 
-fn of_json(value: Value<'_>, pointer: &Rc<str>) -> Node {
-    let origin = Origin {
-        position: value.position(),
-        pointer: pointer.clone(),
-    };
-    let data = match value.kind() {
-        Kind::Null => Data::Null,
-        Kind::Bool => Data::Bool(value.as_bool() == Some(true)),
-        Kind::Number => Data::Number(value.raw().to_owned()),
-        Kind::String => Data::Text(value.as_str().unwrap_or_default().to_owned()),
-        Kind::Array => {
-            let elements = value.elements().enumerate();
-            let node = |(at, element)| of_json(element, &origin.under(&format!("{at}")));
-            Data::List(elements.map(node).collect())
-        }
-        Kind::Object => Data::Object(
-            value
-                .members()
-                .map(|(key, value)| member(key, value, &origin))
-                .collect(),
-        ),
-    };
-    Node { origin, data }
+/// One walk over a document in the order of its text.
+struct Reading<'t> {
+    text: &'t str,
+    /// How far it has come, in bytes, and where that is.
+    offset: usize,
+    position: Position,
 }
 
-fn member(key: Value<'_>, value: Value<'_>, object: &Origin) -> Member {
-    let name = key.as_str().unwrap_or_default();
-    let pointer = object.under(name);
-    Member {
-        key: name.to_owned(),
-        value: of_json(value, &pointer),
-        origin: Origin {
-            position: key.position(),
-            pointer,
-        },
+impl Reading<'_> {
+    fn node(&mut self, value: Value<'_>, pointer: &Rc<str>) -> Node {
+        let origin = self.origin(value, pointer);
+        let data = match value.kind() {
+            Kind::Null => Data::Null,
+            Kind::Bool => Data::Bool(value.as_bool() == Some(true)),
+            Kind::Number => Data::Number(value.raw().to_owned()),
+            Kind::String => Data::Text(value.as_str().unwrap_or_default().to_owned()),
+            Kind::Array => {
+                let elements = value.elements().enumerate();
+                let node = |(at, element)| self.node(element, &origin.under(&format!("{at}")));
+                Data::List(elements.map(node).collect())
+            }
+            Kind::Object => {
+                let members = value.members();
+                let member = |(key, value)| self.member(key, value, &origin);
+                Data::Object(members.map(member).collect())
+            }
+        };
+        Node { origin, data }
+    }
+
+    fn member(&mut self, key: Value<'_>, value: Value<'_>, object: &Origin) -> Member {
+        let name = key.as_str().unwrap_or_default();
+        let pointer = object.under(name);
+        Member {
+            key: name.to_owned(),
+            origin: self.origin(key, &pointer),
+            value: self.node(value, &pointer),
+        }
+    }
+
+    fn origin(&mut self, value: Value<'_>, pointer: &Rc<str>) -> Origin {
+        let passed = &self.text[self.offset..value.span().start];
+        for sign in passed.chars() {
+            match sign {
+                '\n' => {
+                    self.position.line += 1;
+                    self.position.column = 1;
+                }
+                _ => self.position.column += 1,
+            }
+        }
+        self.offset = value.span().start;
+        Origin {
+            position: self.position,
+            pointer: pointer.clone(),
+        }
     }
 }
