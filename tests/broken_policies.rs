@@ -82,6 +82,11 @@ fn broken_schema() {
 }
 
 #[test]
+fn broken_surface() {
+    refused("broken_surface");
+}
+
+#[test]
 fn broken_tests() {
     refused("broken_tests");
 }
@@ -149,6 +154,11 @@ fn entry_is_no_list() {
 #[test]
 fn equal_to_null() {
     refused("equal_to_null");
+}
+
+#[test]
+fn everything_at_once() {
+    refused("everything_at_once");
 }
 
 #[test]
@@ -269,6 +279,11 @@ fn same_counter_twice() {
 #[test]
 fn several_mistakes() {
     refused("several_mistakes");
+}
+
+#[test]
+fn tests_beside_mistakes() {
+    refused("tests_beside_mistakes");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn diff(old: (&str, &str), new: (&str, &str), more: &[&str]) -> (Option<i32>, St
         "tools.json",
         r#"{"result":{"tools":[{"name":"pay"},{"name":"list_all"},{"name":"delete_all"}]}}"#,
     );
-    folder.write("names.json", r#"["void", "other"]"#);
+    folder.write("two.json", r#"[{"name":"void"},{"name":"other"}]"#);
     folder.write("no.json", r#"{"tools": 5}"#);
     let mut arguments = vec!["diff", old.0, new.0];
     arguments.extend(more);
@@ -112,14 +112,14 @@ fn the_tools_of_a_server_are_told_one_by_one() {
     let (_, told, _) = diff(
         ("old.json", OLD),
         ("new.yaml", NEW),
-        &["--tools", "names.json"],
+        &["--tools", "two.json"],
     );
     assert!(told.starts_with("void\n  looser   listed"), "{told}");
 }
 
 #[test]
 fn programs_read_the_same_as_json() {
-    let arguments = ["--format", "json", "--tools", "names.json"];
+    let arguments = ["--format", "json", "--tools", "two.json"];
     let (code, told, _) = diff(("old.json", OLD), ("new.yaml", NEW), &arguments);
     assert_eq!(code, Some(1));
     let told: Value = serde_json::from_str(&told).expect("JSON");
@@ -155,15 +155,23 @@ fn a_policy_or_a_list_that_cannot_be_used_is_code_2() {
         (
             broken.as_str(),
             &[][..],
-            "new.yaml:2:10: /default: \"dney\" is not known here\n    did you mean \"deny\"?",
+            "error: \"dney\" is not known here\n --> new.yaml:2:10 /default\n",
         ),
         (
             NEW,
             &["--tools", "none.json"],
-            "none.json: cannot read these tools",
+            "none.json: cannot read this list of tools",
         ),
-        (NEW, &["--tools", "no.json"], "no.json: no tools are here"),
-        (NEW, &["--tools", "new.yaml"], "new.yaml: this is not JSON"),
+        (
+            NEW,
+            &["--tools", "no.json"],
+            "no.json: this is no list of tools",
+        ),
+        (
+            NEW,
+            &["--tools", "new.yaml"],
+            "new.yaml: this is no list of tools",
+        ),
     ] {
         let (code, told, errors) = diff(("old.json", OLD), ("new.yaml", new), more);
         assert_eq!((code, told.as_str()), (Some(2), ""), "{errors}");

@@ -42,13 +42,17 @@ fn mistakes_in_a_policy_of_yaml_are_told_with_file_line_and_column() {
     assert_eq!(code, Some(1), "{told}");
     assert_eq!(
         told,
-        "p.yaml:13:19: /tools/search/require/0/conditions/0/op: unknown operator \"exist\"\n    did you mean \"exists\"?\n"
+        "error: unknown operator \"exist\"\n  --> p.yaml:13:19 /tools/search/require/0/conditions/0/op\n   |\n\
+         13 |           - { op: exist, path: args.query, value: true }\n   |                   ^\n   = did you mean \"exists\"?\n\n\
+         p.yaml: not valid (1 mistake)\n"
     );
     let (code, told) = check("p.yaml", &PAYMENTS.replace("op: \"lt\"", "op: \"gt\""));
     assert_eq!(code, Some(1), "{told}");
     assert!(
         told.starts_with(
-            "p.yaml:56:13: /tools/*/rules/0/conditions/0: a counter can only be compared by"
+            "error: a counter can only be compared by \"lte\" or \"lt\"
+  --> p.yaml:56:13 /tools/*/rules/0/conditions/0
+"
         ),
         "{told}"
     );
@@ -59,7 +63,11 @@ fn a_policy_of_yaml_whose_own_tests_fail_does_not_load() {
     let (code, told) = check("p.yaml", &READERS.replace("expect: deny", "expect: allow"));
     assert_eq!(code, Some(1), "{told}");
     assert!(
-        told.starts_with("p.yaml:32:5: /tests/0: this test fails: expected allow"),
+        told.starts_with("error: this test fails: expected allow")
+            && told.contains(
+                "--> p.yaml:32:5 /tests/0
+"
+            ),
         "{told}"
     );
 }

@@ -2,14 +2,14 @@
 //!
 //! It never writes a document that `toolgate check` would refuse, and never half of one.
 
-use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::ConvertArgs;
-use super::terminal::CliError;
-use crate::config::{ConfigMistake, policy_format};
-use crate::policy::Policy;
+use clap::Args;
+
+use super::excerpt::{Weight, pointed};
+use super::terminal::{CliError, print};
+use crate::config::policy_text;
 
 /// What the command does with what it reads.
 pub(super) const HELP: &str = "The document goes to standard output, or to --output. Standard error gets a note for every place where \
@@ -23,12 +23,22 @@ Exit codes:
   1  the policy has mistakes; nothing is written
   2  a file cannot be read or written";
 
+#[derive(Debug, Args)]
+pub(super) struct ConvertArgs {
+    /// The policy: JSON, or YAML if it is named .yaml or .yml
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Where to write it [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
 /// Exit codes: see [`HELP`].
 pub(super) fn run(args: &ConvertArgs) -> Result<ExitCode, CliError> {
     let file = &args.file;
     let source =
         std::fs::read(file).map_err(|error| unusable(file, "cannot read this policy", &error))?;
-    match Policy::canonical(&source, policy_format(file)) {
+    match policy_text(file, &source).canonical() {
         Ok(canonical) => {
             for note in &canonical.notes {
                 eprintln!("{}:{note}", file.display());
@@ -37,9 +47,10 @@ pub(super) fn run(args: &ConvertArgs) -> Result<ExitCode, CliError> {
             Ok(ExitCode::SUCCESS)
         }
         Err(mistakes) => {
-            for mistake in &mistakes {
-                eprintln!("{}", ConfigMistake::of_policy(file, mistake));
-            }
+            let told = mistakes
+                .iter()
+                .map(|mistake| pointed(Weight::Error, mistake, (file, &source)));
+            anstream::eprint!("{}", told.collect::<String>());
             Ok(ExitCode::from(1))
         }
     }
@@ -49,9 +60,10 @@ fn write(output: Option<&Path>, text: &str) -> Result<(), CliError> {
     match output {
         Some(file) => std::fs::write(file, text)
             .map_err(|error| unusable(file, "cannot write this file", &error)),
-        None => std::io::stdout()
-            .write_all(text.as_bytes())
-            .map_err(CliError::failed),
+        None => {
+            print(text);
+            Ok(())
+        }
     }
 }
 

@@ -3,19 +3,21 @@
 //! It never calls an edit tighter that it cannot judge, and contacts nobody.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::terminal::CliError;
-use super::{DiffArgs, OutputFormat};
-use crate::config::{ConfigError, ConfigMistake, policy_format};
-use crate::policy::{Calls, Comparison, Direction, Edition, Effect, WorstCase};
+use super::definitions::Tools;
+use super::excerpt::{Weight, pointed};
+use super::terminal::{CliError, Format, print};
+use crate::config::policy_text;
+use crate::policy::{Calls, Comparison, Direction, Edition, Effect, WorstCase, in_groups};
 
 /// What is compared, and what the exit codes mean.
-pub(super) const HELP: &str = "Without --tools the entries of both policies are compared: exact names, globs, and every other tool. \
-With --tools it speaks of these tools of the server, one by one.
+pub(super) const HELP: &str = "Without --server or --tools the entries of both policies are compared: exact names, globs, and every other tool. \
+With one of them it speaks of the tools of that server, one by one.
 
 What cannot be compared counts as looser: rules whose conditions changed in more than one constant, resources and prompts. \
 Texts (on_deny, reason, note) and waiting times of approvals are not compared; rules in shadow are none.
@@ -25,17 +27,38 @@ counted apart it is unlimited. The total is an upper bound.
 Exit codes:
   0  nothing became looser
   1  something became looser
-  2  a policy or the file of tools cannot be used";
+  2  a policy, the server or the file of tools cannot be used
+
+With --format json it is one line, an object with these keys:
+  looser       whether anything became looser
+  changes      array of {subject, effects: array of {direction, kind, what}}
+  worst_cases  array of {subject, before, after}, each {hour, day}; null is unlimited
+  total        the same of all of them together";
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// The policy before the edit
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// The policy after it
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    #[command(flatten)]
+    tools: Tools,
+    /// How it is told
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
 
 /// Exit codes: see [`HELP`].
 pub(super) fn run(args: &DiffArgs) -> Result<ExitCode, CliError> {
     let (old, new) = (edition(&args.old)?, edition(&args.new)?);
-    let tools = args.tools.as_deref().map(tools).transpose()?;
+    let tools = names(&args.tools)?;
     let comparison = Comparison::of(&old, &new, tools.as_deref());
-    match args.format {
-        OutputFormat::Text => print!("{}", text(&comparison)),
-        OutputFormat::Json => println!("{:#}", json(&comparison)),
-    }
+    print(&match args.format {
+        Format::Text => text(&comparison),
+        Format::Json => format!("{}\n", json(&comparison)),
+    });
     Ok(match comparison.is_looser() {
         true => ExitCode::from(1),
         false => ExitCode::SUCCESS,
@@ -45,33 +68,24 @@ pub(super) fn run(args: &DiffArgs) -> Result<ExitCode, CliError> {
 fn edition(file: &Path) -> Result<Edition, CliError> {
     let source = std::fs::read(file)
         .map_err(|error| unusable(file, &format!("cannot read this policy: {error}")))?;
-    Edition::read(&source, policy_format(file)).map_err(|mistakes| {
+    Edition::read(policy_text(file, &source)).map_err(|mistakes| {
         let mistakes = mistakes.iter();
-        let mistakes = mistakes.map(|mistake| ConfigMistake::of_policy(file, mistake));
-        ConfigError {
-            mistakes: mistakes.collect(),
-        }
-        .into()
+        let told = mistakes.map(|mistake| pointed(Weight::Error, mistake, (file, &source)));
+        anstream::eprint!("{}", told.collect::<String>());
+        unusable(file, "this policy is not valid")
     })
 }
 
-/// The names in a file: a list of names or of tools, or an object that has such a list under `tools`, on its own or as
-/// the `result` of a reply.
-fn tools(file: &Path) -> Result<Vec<String>, CliError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| unusable(file, &format!("cannot read these tools: {error}")))?;
-    let value: Value = serde_json::from_str(&text)
-        .map_err(|error| unusable(file, &format!("this is not JSON: {error}")))?;
-    let list = [&value, &value["tools"], &value["result"]["tools"]]
-        .into_iter()
-        .find_map(Value::as_array);
-    let name = |tool: &Value| tool.as_str().or(tool["name"].as_str()).map(str::to_owned);
-    let names: Option<Vec<String>> = list.and_then(|list| list.iter().map(name).collect());
-    names.ok_or_else(|| {
-        let what =
-            "no tools are here; write a list of names, or save a server's reply to tools/list";
-        unusable(file, what)
-    })
+/// The names of a server's tools, if the command line says where they are.
+fn names(tools: &Tools) -> Result<Option<Vec<String>>, CliError> {
+    let Some(definitions) = tools.load()? else {
+        return Ok(None);
+    };
+    let name = |definition: &Box<str>| {
+        let tool: Value = serde_json::from_str(definition).ok()?;
+        tool["name"].as_str().map(str::to_owned)
+    };
+    Ok(Some(definitions.iter().filter_map(name).collect()))
 }
 
 fn unusable(file: &Path, what: &str) -> CliError {
@@ -159,20 +173,8 @@ fn edited(before: Option<u64>, after: Option<u64>) -> String {
     }
 }
 
-/// A number with commas, as people read it.
 fn calls(calls: Option<u64>) -> String {
-    let Some(calls) = calls else {
-        return "unlimited".into();
-    };
-    let digits = calls.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    calls.map_or_else(|| "unlimited".into(), in_groups)
 }
 
 /// `null` stands for unlimited.

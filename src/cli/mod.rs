@@ -5,8 +5,11 @@
 
 mod check;
 mod convert;
+mod definitions;
 mod demo_server;
 mod diff;
+mod excerpt;
+mod explain;
 mod grant;
 mod ledger;
 mod schema;
@@ -19,7 +22,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use terminal::CliError;
 
@@ -83,19 +86,20 @@ enum Command {
     /// Run one stdio server behind a policy, in place of the server's own command in a client's configuration
     Wrap(WrapArgs),
     /// Check policies and say every mistake at once
-    Check(CheckArgs),
-    /// Bring a policy into its canonical form: JSON, from JSON, YAML or Intercept's dialect
-    #[command(after_help = convert::HELP)]
-    Convert(ConvertArgs),
-    /// Print the JSON Schema (2020-12) of policies or of the configuration, for editors
-    #[command(after_help = schema::HELP)]
-    Schema {
-        /// Of what
-        language: Language,
-    },
+    #[command(after_help = check::HELP)]
+    Check(check::CheckArgs),
+    /// Explain what a policy decides of a call, step by step
+    #[command(after_help = explain::HELP)]
+    Explain(explain::ExplainArgs),
     /// Say what an edit of a policy changes: what became looser, what tighter, and the worst case before and after
     #[command(after_help = diff::HELP)]
-    Diff(DiffArgs),
+    Diff(diff::DiffArgs),
+    /// Bring a policy into its canonical form: JSON, from JSON, YAML or Intercept's dialect
+    #[command(after_help = convert::HELP)]
+    Convert(convert::ConvertArgs),
+    /// Print the JSON Schema (2020-12) of policies or of the configuration, for editors
+    #[command(after_help = schema::HELP)]
+    Schema(schema::SchemaArgs),
     /// Make, list and revoke grants
     #[command(subcommand)]
     Grant(GrantCommand),
@@ -153,57 +157,6 @@ struct WrapArgs {
     command: Vec<String>,
 }
 
-#[derive(Debug, Args)]
-struct CheckArgs {
-    /// Policies to check
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct DiffArgs {
-    /// The policy before the edit
-    #[arg(value_name = "OLD")]
-    old: PathBuf,
-    /// The policy after it
-    #[arg(value_name = "NEW")]
-    new: PathBuf,
-    /// The server's tools: a reply to tools/list, or a list of tools or names, in JSON
-    #[arg(long, value_name = "FILE")]
-    tools: Option<PathBuf>,
-    /// How it is printed
-    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
-    format: OutputFormat,
-}
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OutputFormat {
-    /// For people
-    Text,
-    /// For programs: one JSON document
-    Json,
-}
-
-/// What has a JSON Schema.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Language {
-    /// Policy documents, in JSON or YAML
-    Policy,
-    /// The configuration, toolgate.toml
-    Config,
-}
-
-#[derive(Debug, Args)]
-struct ConvertArgs {
-    /// The policy: JSON, or YAML if it is named .yaml or .yml
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// Where to write it [default: standard output]
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
-}
-
 #[derive(Debug, Subcommand)]
 enum GrantCommand {
     /// Make a grant and print its token, once
@@ -234,9 +187,10 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Wrap(args) => wrap::run(args),
         Command::Check(args) => check::run(&args),
-        Command::Convert(args) => convert::run(&args),
-        Command::Schema { language } => schema::run(language),
+        Command::Explain(args) => explain::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Convert(args) => convert::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Grant(command) => grant::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -4,10 +4,10 @@
 
 use std::process::ExitCode;
 
+use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::Language;
-use super::terminal::CliError;
+use super::terminal::{CliError, print};
 use crate::{config, policy};
 
 /// How to use it.
@@ -19,14 +19,29 @@ pub(super) const HELP: &str = "Save it and tell your editor, for instance in VS 
 
 The schema knows the shape of what may be written; what it means is judged by `toolgate check`.";
 
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// Of what
+    language: Language,
+}
+
+/// What has a JSON Schema.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Language {
+    /// Policy documents, in JSON or YAML
+    Policy,
+    /// The configuration, toolgate.toml
+    Config,
+}
+
 /// Prints the schema.
-pub(super) fn run(language: Language) -> Result<ExitCode, CliError> {
-    let schema = match language {
+pub(super) fn run(args: &SchemaArgs) -> Result<ExitCode, CliError> {
+    let schema = match args.language {
         Language::Policy => policy::json_schema(),
         Language::Config => config::json_schema(),
     };
     let schema = without_null(schema.to_value());
-    println!("{schema:#}");
+    print(&format!("{schema:#}\n"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -67,8 +67,7 @@ impl ConfigMistake {
         }
     }
 
-    /// A mistake of a policy, with the file it is in.
-    pub fn of_policy(file: &Path, mistake: &Mistake) -> ConfigMistake {
+    pub(super) fn of_policy(file: &Path, mistake: &Mistake) -> ConfigMistake {
         let place = if mistake.pointer.is_empty() {
             String::new()
         } else {

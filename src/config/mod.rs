@@ -6,6 +6,7 @@
 mod clients;
 mod file;
 mod mistake;
+mod one_server;
 mod outline;
 mod servers;
 
@@ -19,11 +20,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::counters::GuardSettings;
 use crate::grants::Entitlement;
-use crate::policy::{Format, Policy};
+use crate::policy::{Format, Policy, PolicyText};
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
 
 pub use file::json_schema;
 pub use mistake::{ConfigError, ConfigMistake};
+pub use one_server::one_server;
 pub use outline::Outline;
 
 /// Everything a gateway needs to know to start, checked.
@@ -174,27 +176,23 @@ pub fn load_policy(path: &Path) -> Result<Arc<Policy>, Vec<ConfigMistake>> {
                 .remedy("check the path; a relative one starts at the configuration file's folder"),
         ]
     })?;
-    let format = policy_format(path);
-    let policy = Policy::read(&source, format);
-    policy.map(Arc::new).map_err(|mistakes| {
-        let mistakes = mistakes.iter();
-        let mut told: Vec<_> = mistakes
+    match policy_text(path, &source).compile() {
+        Ok(policy) => Ok(Arc::new(policy)),
+        Err(mistakes) => Err(mistakes
+            .iter()
             .map(|mistake| ConfigMistake::of_policy(path, mistake))
-            .collect();
-        let is_no_object = !source.trim_ascii_start().starts_with(b"{");
-        if let (Format::Json, true, [first]) = (format, is_no_object, &mut told[..]) {
-            first.remedy = Some("a policy in YAML is read from a file named .yaml or .yml".into());
-        }
-        told
-    })
+            .collect()),
+    }
 }
 
-/// How a policy file is written: its name tells, never its content. JSON is YAML too, so content could not.
-pub fn policy_format(path: &Path) -> Format {
-    match path.extension().and_then(|extension| extension.to_str()) {
+/// A policy file by its name and what is in it. The name alone tells how it is written: JSON is YAML too, so that its
+/// content could not.
+pub fn policy_text<'s>(path: &Path, bytes: &'s [u8]) -> PolicyText<'s> {
+    let format = match path.extension().and_then(|extension| extension.to_str()) {
         Some("yaml" | "yml") => Format::Yaml,
         _ => Format::Json,
-    }
+    };
+    PolicyText { bytes, format }
 }
 
 fn server_spec(name: &str, transport: Transport) -> ServerSpec {

@@ -3,6 +3,8 @@
 //! `Policy::decide` is a function of its arguments and nothing else: no I/O, no async, no clock, no locks.
 //! Whether a limit has room left is not known here: a decision that depends on one says so, as a [`Charge`].
 
+mod collection;
+mod collection_text;
 mod compare;
 mod compile;
 mod condition;
@@ -13,6 +15,7 @@ mod directory;
 mod document;
 mod editor;
 mod entry_text;
+mod explain;
 mod fact;
 mod facts;
 mod fields;
@@ -23,6 +26,7 @@ mod ip_range;
 mod limit;
 mod limit_text;
 mod limits;
+mod locate;
 mod lookalike;
 mod mistake;
 mod name;
@@ -33,10 +37,12 @@ mod operator;
 mod operator_text;
 mod own_tests;
 mod path;
+mod review;
 mod rules;
 mod rules_text;
 mod schema;
 mod sentence;
+mod slash_glob;
 mod text_test;
 mod tools;
 mod truth;
@@ -46,14 +52,22 @@ pub use compare::{Calls, Change, Comparison, Direction, Edition, Effect, EffectK
 pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
 pub use definition::{Definition, Hints};
 pub use editor::json_schema;
+pub use explain::{Explanation, Look, Spot, Step, Taken, explain};
 pub use facts::{Caller, Facts, Listing, Moment};
-pub use import::{Canonical, Format, Note};
+pub use import::{Canonical, Format, Note, PolicyText};
 pub use limit::{Charge, Full, Limit, Scope, Window};
+pub use locate::positions;
 pub use mistake::Mistake;
+pub use own_tests::Ran;
+pub use review::{Offer, Review, Unmatched};
+pub use sentence::{APPROVAL_REQUIRED, DENIED};
+pub use words::in_groups;
 
 use crate::json::Value;
+use collection::Surface;
 use condition::Scene;
 use document::{Fallback, Mode, Unlisted};
+use explain::Witness;
 use rules::{Objection, Rules};
 use tools::{Names, Speaker, Tools};
 use truth::Work;
@@ -69,6 +83,7 @@ pub struct Policy {
     hidden: Names,
     tools: Tools,
     all_tools: Rules,
+    surface: Surface,
     limits: Vec<Limit>,
     /// Whether any rule needs a tool's definition.
     asks_server: bool,
@@ -92,22 +107,22 @@ impl Policy {
         compile::compile(source)
     }
 
-    /// Reads a policy file of either format. `Err` has all its mistakes, each where it stands in the file.
-    pub fn read(source: &[u8], format: Format) -> Result<Policy, Vec<Mistake>> {
-        import::compile(source, format)
-    }
-
-    /// Brings a policy file into its canonical form, which is a valid policy. `Err` as from [`Policy::read`].
-    pub fn canonical(source: &[u8], format: Format) -> Result<Canonical, Vec<Mistake>> {
-        import::canonical(source, format)
-    }
-
     /// Judges one call: the first refusal wins; a call that nothing refuses takes from all the limits that apply.
     ///
     /// What a shadowed rule would have said is told beside the decision, and does not change it.
     pub fn decide<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Judgement<'p> {
+        self.judge(call, facts, None)
+    }
+
+    /// Decides, in sight of a witness if somebody wants to know why.
+    fn judge<'p>(
+        &'p self,
+        call: &Call<'_>,
+        facts: &Facts<'_>,
+        witness: Option<&Witness>,
+    ) -> Judgement<'p> {
         let mut shadowed = Vec::new();
-        let decision = self.decision(call, facts, &mut shadowed);
+        let decision = self.decision(call, facts, (&mut shadowed, witness));
         Judgement { decision, shadowed }
     }
 
@@ -115,7 +130,7 @@ impl Policy {
         &'p self,
         call: &Call<'_>,
         facts: &Facts<'_>,
-        shadowed: &mut Vec<Shadowed<'p>>,
+        (shadowed, witness): (&mut Vec<Shadowed<'p>>, Option<&Witness>),
     ) -> Decision<'p> {
         let speaker = match self.offered(call.tool, facts.listing) {
             Ok(speaker) => speaker,
@@ -128,6 +143,7 @@ impl Policy {
             facts,
             work: &work,
             shadow_work: &shadow_work,
+            witness,
         };
         let own = speaker.map(|speaker| speaker.rules);
         let rules = || own.into_iter().chain([&self.all_tools]);
@@ -149,6 +165,32 @@ impl Policy {
             Ok(Some(held)) => Decision::Hold(held),
             Ok(None) => Decision::Allow(Permit::new(self.charges(rules()))),
         }
+    }
+
+    /// Whether the grant may use all methods, resources and prompts that there are.
+    pub fn leaves_all_but_tools(&self) -> bool {
+        self.surface.is_open()
+    }
+
+    /// Whether the grant may use a method of MCP. What opens and keeps a session is not asked about: it always may.
+    pub fn allows_method(&self, name: &str) -> bool {
+        let methods = self.surface.methods.as_ref();
+        methods.is_none_or(|methods| methods.contains(name))
+    }
+
+    /// Whether the grant may see and use the resource with this URI.
+    pub fn has_resource(&self, uri: &str) -> bool {
+        self.surface.resources.has_uri(uri)
+    }
+
+    /// Whether the grant may see and use this resource template (RFC 6570), or the resource with this URI.
+    pub fn has_template(&self, template: &str) -> bool {
+        self.surface.resources.has_template(template)
+    }
+
+    /// Whether the grant may see and use the prompt with this name.
+    pub fn has_prompt(&self, name: &str) -> bool {
+        self.surface.prompts.has(name)
     }
 
     /// Whether a rule for this tool asks for its definition: without one it is denied.
@@ -190,6 +232,9 @@ impl Policy {
 
     /// The entry that speaks for a tool, or why the tool is not there for this grant.
     fn offered(&self, tool: &str, listing: Listing) -> Result<Option<Speaker<'_>>, Unavailable> {
+        if !self.allows_method("tools/call") {
+            return Err(Unavailable::Method);
+        }
         if tool.len() > NAME_BYTES_MAX {
             return Err(Unavailable::Unknown);
         }

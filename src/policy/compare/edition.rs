@@ -4,7 +4,7 @@
 
 use super::condition::Constant;
 use super::limit::{Breadth, LimitView};
-use crate::policy::Format;
+use crate::policy::PolicyText;
 use crate::policy::document::Fallback;
 use crate::policy::import::{self, Member, Node};
 use crate::policy::mistake::Mistake;
@@ -74,8 +74,8 @@ pub(super) struct Rule {
 
 impl Edition {
     /// Reads a policy file of either format; `Err` has all its mistakes.
-    pub fn read(source: &[u8], format: Format) -> Result<Edition, Vec<Mistake>> {
-        let document = import::document(source, format)?;
+    pub fn read(text: PolicyText<'_>) -> Result<Edition, Vec<Mistake>> {
+        let document = import::document(text.bytes, text.format)?;
         Ok(Edition::of(&document))
     }
 

@@ -5,12 +5,15 @@ mod rules;
 mod worst;
 
 use super::*;
-use crate::policy::Format;
+use crate::policy::{Format, PolicyText};
 
 fn edition(rest: &str) -> Edition {
     let source = format!("{{\"version\":\"1\",{rest}}}");
-    Edition::read(source.as_bytes(), Format::Json)
-        .unwrap_or_else(|mistakes| panic!("{source}: {mistakes:?}"))
+    Edition::read(PolicyText {
+        bytes: source.as_bytes(),
+        format: Format::Json,
+    })
+    .unwrap_or_else(|mistakes| panic!("{source}: {mistakes:?}"))
 }
 
 /// All effects, one a line: subject, direction, kind, words.

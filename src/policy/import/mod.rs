@@ -11,6 +11,7 @@ mod node;
 pub(super) mod order;
 mod policylayer;
 mod scalar;
+mod text;
 mod write;
 mod yaml;
 
@@ -24,6 +25,7 @@ use node::Origin;
 use write::Written;
 
 pub(super) use node::{Data, Member, Node};
+pub use text::PolicyText;
 pub(super) use write::line;
 
 /// How a policy file is written.
@@ -90,13 +92,8 @@ impl Findings {
 
 /// Reads and compiles a policy; `Err` has all its mistakes, each where it stands in `source`.
 pub(super) fn compile(source: &[u8], format: Format) -> Result<Policy, Vec<Mistake>> {
-    match format {
-        Format::Json => compile::compile(source),
-        Format::Yaml => {
-            let (document, _) = translated(yaml::read(source)?)?;
-            checked(source, &write::written(&document))
-        }
-    }
+    let meant = Meant::read(source, format)?;
+    meant.told(compile::compile(meant.json()))
 }
 
 /// Brings a policy into its canonical form; `Err` has all its mistakes, each where it stands in `source`.
@@ -105,11 +102,10 @@ pub(super) fn canonical(source: &[u8], format: Format) -> Result<Canonical, Vec<
     if format == Format::Json {
         policylayer::compared(&document, &mut findings);
     }
-    let written = write::written(&order::arranged(document));
-    checked(source, &written)?;
+    let (_, text) = checked(source, document)?;
     findings.notes.sort_by_key(|note| note.position);
     Ok(Canonical {
-        text: written.text,
+        text,
         notes: findings.notes,
     })
 }
@@ -117,9 +113,20 @@ pub(super) fn canonical(source: &[u8], format: Format) -> Result<Canonical, Vec<
 /// The canonical document as a tree; `Err` as from [`canonical`].
 pub(super) fn document(source: &[u8], format: Format) -> Result<Node, Vec<Mistake>> {
     let (document, _) = translated(tree(source, format)?)?;
-    let document = order::arranged(document);
-    checked(source, &write::written(&document))?;
+    let (document, _) = checked(source, document)?;
     Ok(document)
+}
+
+/// A document with its keys in order, and its text; `Err` if it would not load.
+fn checked(source: &[u8], document: Node) -> Result<(Node, String), Vec<Mistake>> {
+    let document = order::arranged(document);
+    let meant = Meant {
+        source,
+        written: Some(write::written(&document)),
+    };
+    meant.told(compile::compile(meant.json()))?;
+    let text = meant.written.map(|written| written.text);
+    Ok((document, text.unwrap_or_default()))
 }
 
 fn tree(source: &[u8], format: Format) -> Result<Node, Vec<Mistake>> {
@@ -135,7 +142,7 @@ fn json(source: &[u8]) -> Result<Node, Vec<Mistake>> {
     match reader.read(source) {
         Ok(document) => Ok(Node::of_json(&document)),
         Err(_) => {
-            Err(compile::compile(source).expect_err("the compiler reads with the same reader"))
+            Err(compile(source, Format::Json).expect_err("the compiler reads with the same reader"))
         }
     }
 }
@@ -151,37 +158,71 @@ fn translated(document: Node) -> Result<(Node, Findings), Vec<Mistake>> {
     Ok((document, findings))
 }
 
-/// Compiles a translation; its mistakes are told where the source has what they are about.
-fn checked(source: &[u8], written: &Written) -> Result<Policy, Vec<Mistake>> {
-    let policy = compile::compile(written.text.as_bytes()).map_err(|mistakes| {
+/// The JSON that a file means, with the way back.
+struct Meant<'s> {
+    source: &'s [u8],
+    /// The translation, if the file is not that JSON itself.
+    written: Option<Written>,
+}
+
+impl<'s> Meant<'s> {
+    fn read(source: &'s [u8], format: Format) -> Result<Meant<'s>, Vec<Mistake>> {
+        let written = match format {
+            Format::Json => None,
+            Format::Yaml => Some(write::written(&translated(yaml::read(source)?)?.0)),
+        };
+        Ok(Meant { source, written })
+    }
+
+    fn json(&self) -> &[u8] {
+        match &self.written {
+            Some(written) => written.text.as_bytes(),
+            None => self.source,
+        }
+    }
+
+    /// What came of compiling the JSON, told of the file.
+    fn told(&self, compiled: Result<Policy, Vec<Mistake>>) -> Result<Policy, Vec<Mistake>> {
+        let policy = compiled.map_err(|mistakes| self.moved(mistakes))?;
+        // The version of a policy is that of the file that people have.
+        Ok(Policy {
+            hash: compile::hash(self.source),
+            ..policy
+        })
+    }
+
+    /// Mistakes of the JSON, told where the file has what they are about.
+    fn moved(&self, mistakes: Vec<Mistake>) -> Vec<Mistake> {
         let mistakes = mistakes.into_iter();
-        let mut moved: Vec<_> = mistakes
-            .map(|mistake| self::moved(mistake, written))
-            .collect();
+        let mut moved: Vec<_> = mistakes.map(|mistake| self.moved_one(mistake)).collect();
         // What says how many are not told stays last.
         let told = moved.len().min(TOLD_MAX);
         moved[..told].sort_by_key(|mistake| mistake.position);
+        let begins_like_json = matches!(self.source.trim_ascii_start().first(), Some(b'{' | b'['));
+        if let (None, false, [only]) = (&self.written, begins_like_json, &mut moved[..]) {
+            only.remedy = Some("a policy in YAML is read from a file named .yaml or .yml".into());
+        }
         moved
-    })?;
-    // The version of a policy is that of the file that people have.
-    Ok(Policy {
-        hash: compile::hash(source),
-        ..policy
-    })
-}
+    }
 
-fn moved(mistake: Mistake, written: &Written) -> Mistake {
-    let Some(origin) = written.origin(mistake.position) else {
-        return mistake;
-    };
-    Mistake {
-        position: origin.position,
-        // A mistake of the whole document keeps to it.
-        pointer: match mistake.pointer.is_empty() {
-            true => String::new(),
-            false => origin.pointer.to_string(),
-        },
-        ..mistake
+    fn moved_one(&self, mistake: Mistake) -> Mistake {
+        let Some(origin) = self.origin(mistake.position) else {
+            return mistake;
+        };
+        Mistake {
+            position: origin.position,
+            // A mistake of the whole document keeps to it.
+            pointer: match mistake.pointer.is_empty() {
+                true => String::new(),
+                false => origin.pointer.to_string(),
+            },
+            ..mistake
+        }
+    }
+
+    /// Where the file has what stands in the JSON at a position; `None` if the file is that JSON.
+    fn origin(&self, position: Position) -> Option<&Origin> {
+        self.written.as_ref()?.origin(position)
     }
 }
 

@@ -1,15 +1,17 @@
 //! What the policy promises.
 
 mod calls;
+mod collections;
 mod definitions;
+mod explain;
 mod facts;
 mod hard;
-mod inputs;
 mod limits;
-mod model;
 mod numbers;
+mod offer;
 mod operators;
 mod reference;
+mod review;
 mod schemas;
 mod wide;
 

@@ -151,7 +151,7 @@ proptest! {
         let (Ok(old), Ok(new)) = (read(&one), read(&two)) else {
             return Err(TestCaseError::reject("globs that tie"));
         };
-        let edition = |source: &str| Edition::read(source.as_bytes(), Format::Json).expect("it is valid");
+        let edition = |source: &str| Edition::read(PolicyText { bytes: source.as_bytes(), format: Format::Json }).expect("it is valid");
         let (before, after) = (edition(&one), edition(&two));
         let tools: Vec<String> = NAMES.iter().map(ToString::to_string).collect();
         for tools in [None, Some(&tools[..])] {
