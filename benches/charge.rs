@@ -4,13 +4,12 @@
 //! decision; the `decide only` line of the same run is the baseline to subtract.
 
 use std::hint::black_box;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use toolgate::clock::{Clock, Timestamp};
-use toolgate::counters::{Account, Counters, Guard, GuardSettings, Holder};
+use toolgate::counters::{Account, Bounds, Counters, Guard, GuardSettings, Holder, Secret};
 use toolgate::policy::{Call, Decision, Facts, Listing, Policy};
 
 /// Limits that never fill within a run: the cost is that of admitting.
@@ -71,7 +70,7 @@ fn charge(bench: &mut Criterion) {
     });
     for (name, limits, burst, grants) in cases {
         let policy = policy(limits, burst);
-        let counters = Counters::new(NonZeroUsize::new(10_000_000).expect("ten million is not 0"));
+        let counters = Counters::new(Bounds::default(), Secret::from_bytes([7; 32]));
         let accounts = accounts(&counters, &policy, grants);
         let mut next = 0;
         bench.bench_function(name, |run| {

@@ -82,6 +82,7 @@ fn a_call_that_may_run_is_judged_without_the_heap() {
             client: Some("agent"),
         },
         // 1970-01-01T00:00:00Z was nine o'clock on a Thursday in Tokyo.
+        session: None,
         time: Moment { seconds: 0 },
     };
     for tool in TOOLS {

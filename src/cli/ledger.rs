@@ -13,7 +13,7 @@ use super::terminal::CliError;
 use crate::catalogue::{Catalogue, Known};
 use crate::clock::{Anchor, Clock};
 use crate::config::Config;
-use crate::counters::{COUNTERS_MAX, Counters};
+use crate::counters::{Bounds, Counters, Secret};
 use crate::gateway::{Bodies, Materials, Shared, Snapshot, Stopping};
 use crate::record::{self, Metrics};
 use crate::sessions::{Clients, SESSIONS_MAX, Sessions};
@@ -44,7 +44,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Opens the folder, makes it if it is not there, and restores every window from the last snapshot and the journal.
-    pub(super) fn open(dir: &Path) -> Result<Ledger, CliError> {
+    pub(super) fn open(dir: &Path, bounds: Bounds) -> Result<Ledger, CliError> {
         let lock = DataLock::take(dir).map_err(CliError::failed)?;
         let store = Store::open(dir).map_err(CliError::failed)?;
         let journal = dir.join("journal");
@@ -61,7 +61,7 @@ impl Ledger {
             .save_anchor(anchor.clone())
             .wait()
             .map_err(CliError::failed)?;
-        let counters = Counters::restored(&replayed.history, COUNTERS_MAX);
+        let counters = Counters::restored(&replayed.history, bounds, secret(&store)?);
         let kept = record::compact(&store, &journal, &[]).map_err(CliError::failed)?;
         Ok(Ledger {
             store,
@@ -118,4 +118,15 @@ impl Ledger {
         record::compact(&self.store, &self.journal, &[]).map_err(CliError::failed)?;
         Ok(())
     }
+}
+
+/// The secret behind the counters' keys: another one would name other counters.
+fn secret(store: &Store) -> Result<Secret, CliError> {
+    let mut fresh = [0; 32];
+    getrandom::fill(&mut fresh).map_err(CliError::failed)?;
+    let kept = store
+        .counters_secret(fresh)
+        .wait()
+        .map_err(CliError::failed)?;
+    Ok(Secret::from_bytes(kept))
 }

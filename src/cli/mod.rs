@@ -62,6 +62,8 @@ Further settings, with their defaults:
   drain_seconds = 10                # how long calls in flight may go on after SIGTERM
   sse_keep_alive_seconds = 15       # a comment on quiet event streams
   connections_max = 10000           # from agents, at a time
+  counters_max = 1000000            # of all limits; beyond it new ones are refused, none is ever forgotten
+  counters_per_grant_max = 10000    # of those that one grant opens by values of `by` and by sessions
   guard = { per_second = 1000, burst = 2000 }   # tool calls of one grant, whatever its policy says
   # and for each server:
   connect_timeout_seconds = 10

@@ -27,7 +27,7 @@ pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
     let data = args.data.clone().map_or_else(|| data_folder(&args), Ok)?;
     let wrapped = Wrapped::of(args, &data)?;
     let first = wrapped.config()?;
-    let ledger = Ledger::open(&data)?;
+    let ledger = Ledger::open(&data, first.settings.counters)?;
     let rows = [local_grant(&ledger.store)?];
     let seen = Seen::now(&first.files, &ledger.store);
     let config = wrapped.config()?;

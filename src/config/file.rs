@@ -19,7 +19,7 @@ use super::{
     ADMIN_DEFAULT, Config, ConfigError, ConfigMistake, DATA_DEFAULT, LISTEN_DEFAULT, Settings,
     load_policy,
 };
-use crate::counters::GuardSettings;
+use crate::counters::{Bounds, GuardSettings};
 use crate::grants::Entitlement;
 use crate::json::Position;
 use crate::policy::Policy;
@@ -58,6 +58,10 @@ pub(super) struct File {
     sse_keep_alive_seconds: Option<NonZeroU64>,
     /// Connections from agents at a time. Default 10000.
     connections_max: Option<NonZeroUsize>,
+    /// Counters of all limits at a time; beyond it new ones are refused, none is ever forgotten. Default 1000000.
+    counters_max: Option<NonZeroUsize>,
+    /// Counters that one grant opens by values of `by` and by sessions. Default 10000.
+    counters_per_grant_max: Option<NonZeroUsize>,
     /// Tool calls of one grant, whatever its policy says. Default 1000 a second, 2000 at once.
     guard: Option<Guard>,
     /// The MCP servers by name.
@@ -220,6 +224,12 @@ impl Reading<'_> {
                 .connections_max
                 .map_or(default.connections_max, NonZeroUsize::get),
             guard: guard.unwrap_or(default.guard),
+            counters: Bounds {
+                all: file.counters_max.unwrap_or(default.counters.all),
+                per_grant: file
+                    .counters_per_grant_max
+                    .unwrap_or(default.counters.per_grant),
+            },
         }
     }
 

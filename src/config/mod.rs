@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::counters::GuardSettings;
+use crate::counters::{Bounds, GuardSettings};
 use crate::grants::Entitlement;
 use crate::policy::{Format, Policy, PolicyText};
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
@@ -47,7 +47,7 @@ pub struct Config {
     pub files: Vec<PathBuf>,
 }
 
-/// Bounds and names that hold for every request; a reload replaces all but `workers`.
+/// Bounds and names that hold for every request; a reload replaces all but `workers` and `counters`.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Data-path threads, each with its own listener and upstream connections. Default: one for each core.
@@ -71,6 +71,8 @@ pub struct Settings {
     pub connections_max: usize,
     /// The bucket that stops a runaway agent whatever its policy says; one for each grant.
     pub guard: GuardSettings,
+    /// How many counters there may be: `counters_max` and `counters_per_grant_max`.
+    pub counters: Bounds,
 }
 
 impl Default for Settings {
@@ -86,6 +88,7 @@ impl Default for Settings {
             sse_keep_alive: Duration::from_secs(15),
             connections_max: 10_000,
             guard: GuardSettings::default(),
+            counters: Bounds::default(),
         }
     }
 }
@@ -130,6 +133,14 @@ impl Config {
             ("admin", self.admin != before.admin),
             ("data", self.data != before.data),
             ("workers", self.settings.workers != before.settings.workers),
+            (
+                "counters_max",
+                self.settings.counters.all != before.settings.counters.all,
+            ),
+            (
+                "counters_per_grant_max",
+                self.settings.counters.per_grant != before.settings.counters.per_grant,
+            ),
         ];
         let differs = differs.into_iter().filter(|(_, differs)| *differs);
         differs.map(|(name, _)| name).collect()

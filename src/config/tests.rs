@@ -42,7 +42,7 @@ fn a_configuration_says_all_it_can_say() {
     let text = format!(
         "listen = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\ndata = \"d\"\nworkers = 3\nhosts = [\"h\"]\n\
          origins = [\"https://o\"]\nbody_max_bytes = 10\nbody_timeout_seconds = 1\ndrain_seconds = 2\n\
-         sse_keep_alive_seconds = 3\nconnections_max = 4\n[guard]\nper_second = 5\nburst = 6\n\
+         sse_keep_alive_seconds = 3\nconnections_max = 4\ncounters_max = 11\ncounters_per_grant_max = 12\n[guard]\nper_second = 5\nburst = 6\n\
          [servers.c]\ncommand = \"x\"\nargs = [\"y\"]\nenv = {{ A = \"${{PATH}}\" }}\ncwd = \"w\"\n\
          first_byte_timeout_seconds = 7\n{SERVER}headers = {{ Authorization = \"Bearer z\" }}\nconnect_timeout_seconds = 8\n\
          {POLICIES}{GRANT}"
@@ -52,6 +52,8 @@ fn a_configuration_says_all_it_can_say() {
     assert_eq!(config.data, folder.path().join("d"));
     assert_eq!(config.settings.workers, 3);
     assert_eq!(config.settings.guard.burst.get(), 6);
+    let bounds = config.settings.counters;
+    assert_eq!((bounds.all.get(), bounds.per_grant.get()), (11, 12));
     assert_eq!(config.servers["s"].times.connect, Duration::from_secs(8));
     assert_eq!(config.servers["c"].times.first_byte, Duration::from_secs(7));
     let Transport::Stdio(command) = &config.servers["c"].transport else {
@@ -89,6 +91,14 @@ const BAD: &[(&str, &str)] = &[
     (
         "connections_max = -1\n{S}{P}{G}",
         "c.toml:1:19: invalid value: integer `-1`",
+    ),
+    (
+        "counters_max = 0\n{S}{P}{G}",
+        "c.toml:1:16: invalid value: integer `0`",
+    ),
+    (
+        "counters_per_grant_max = -1\n{S}{P}{G}",
+        "c.toml:1:26: invalid value: integer `-1`",
     ),
     (
         "workers = \"two\"\n{S}{P}{G}",

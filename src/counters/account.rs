@@ -5,32 +5,37 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
-use super::counter::Counter;
+use super::Kept;
 use super::guard::{Guard, Passing};
 use super::key::{CounterKey, Holder};
+use super::tally::Tally;
 use crate::clock::Timestamp;
 use crate::policy::Limit;
 
-/// A handle to each counter that a policy may charge for one holder, so that a call hashes nothing.
+/// A handle to the counter of each limit of a policy for one holder, so that a call hashes nothing. Of limits that have
+/// many counters only the call knows which; those are found by their key.
 ///
 /// A counter is opened by the first call that is charged to it, and stays open as long as the account lives.
 #[derive(Debug)]
 pub struct Account {
     pub(super) slots: Box<[Slot]>,
     pub(super) guard: Arc<Guard>,
+    pub(super) tally: Arc<Tally>,
 }
 
-/// One limit's counter.
+/// One limit's counter; of a limit that has many, the one that counts calls without a subject.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) key: CounterKey,
-    pub(super) counter: OnceLock<Arc<Mutex<Counter>>>,
+    pub(super) counter: OnceLock<Arc<Kept>>,
 }
 
 impl Account {
-    pub(super) fn new(holder: Holder<'_>, limits: &[Limit], guard: Arc<Guard>) -> Account {
+    pub(super) fn new(
+        holder: Holder<'_>,
+        limits: &[Limit],
+        (guard, tally): (Arc<Guard>, Arc<Tally>),
+    ) -> Account {
         let slots = limits.iter().map(|limit| Slot {
             key: CounterKey::of(holder, limit),
             counter: OnceLock::new(),
@@ -38,6 +43,7 @@ impl Account {
         Account {
             slots: slots.collect(),
             guard,
+            tally,
         }
     }
 

@@ -14,7 +14,7 @@ use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
 use crate::clock::Timestamp;
-use crate::policy::Limit;
+use crate::policy::{Amount, Charge, Limit};
 
 /// How far a bucket is drained, and at which speed it refills.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -22,27 +22,23 @@ pub(super) struct Bucket {
     /// One window after the "theoretical arrival time" of GCRA, the moment the bucket is full again. From then on no
     /// window reaches back to a call that it admitted.
     pub(super) until: Timestamp,
-    /// Nanoseconds in which one call refills; 0 if the limit lost its `burst`, and the bucket is only waited for.
+    /// Nanoseconds in which one refills, whatever a call takes; 0 if the limit lost its `burst`, and the bucket is only waited for.
     pub(super) period: u64,
 }
 
 impl Bucket {
-    /// What is left after one more call at `at`, or when there is room for it.
+    /// What is left after one more charge at `at`, or when there is room for it.
     ///
     /// A limit that was edited carries what it admitted with it: see [`Bucket::adopt`].
-    pub(super) fn room(&mut self, limit: &Limit, at: Timestamp) -> Result<Bucket, Timestamp> {
+    pub(super) fn room(&mut self, charge: &Charge<'_>, at: Timestamp) -> Result<Bucket, Timestamp> {
+        let limit = charge.limit;
         let burst = limit
             .burst
             .expect("only limits with a burst are asked of a bucket");
         let window = limit.window.length();
         let period = period(limit, burst);
         self.adopt(period, window, at)?;
-        // No nanoseconds beyond 2^62: a smaller burst is only stricter, and governor's sums must not overflow.
-        let fitting = u32::try_from((1 << 62) / period).unwrap_or(u32::MAX);
-        let pace = Pace {
-            period,
-            burst: NonZeroU32::new(fitting).map_or(NonZeroU32::MIN, |fitting| burst.min(fitting)),
-        };
+        let pace = pace(charge.amount, burst, period);
         let full =
             Timestamp::from_nanos(self.until.nanos() - nanos(window).min(self.until.nanos()));
         let full = pace.take(full, at).map_err(|wait| at.plus(wait))?;
@@ -91,6 +87,25 @@ impl Bucket {
             period,
         };
         Ok(())
+    }
+}
+
+/// The pace of calls that each take so much. They are governor's cells: what one takes refills in as much longer as it is
+/// more than one, rounded up, and the burst holds as many as fit whole.
+fn pace(amount: Amount, burst: NonZeroU32, period: u64) -> Pace {
+    let (amount, one) = (
+        u128::from(amount.millionths()),
+        u128::from(Amount::ONE.millionths()),
+    );
+    let each = (u128::from(period) * amount).div_ceil(one);
+    // No nanoseconds beyond 2^62: a smaller burst is only stricter, and governor's sums must not overflow.
+    let each = u64::try_from(each).unwrap_or(u64::MAX).clamp(1, 1 << 62);
+    let whole = u128::from(burst.get()) * one / amount.max(1);
+    let fitting = whole.min(u128::from((1_u64 << 62) / each));
+    let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
+    Pace {
+        period: each,
+        burst: NonZeroU32::new(fitting).unwrap_or(NonZeroU32::MIN),
     }
 }
 

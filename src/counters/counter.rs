@@ -7,17 +7,26 @@ use std::time::Duration;
 use super::bucket::Bucket;
 use super::history::Past;
 use super::taken::Charged;
-use super::window::{Calls, Place, Slice};
+use super::window::{NoRoom, Place, Taking, Takings};
 use crate::clock::Timestamp;
-use crate::policy::Limit;
+use crate::policy::{Amount, Charge, Limit};
 
-/// What one limit of one grant has admitted. The window is part of the counter's key and never changes; `max` and
+/// What one limit has admitted for those who share it. The window is part of the counter's key and never changes; `max` and
 /// `burst` are the limit's and may differ from call to call.
 #[derive(Debug)]
 pub(super) struct Counter {
     seen: Timestamp,
-    calls: Calls,
+    takings: Takings,
     bucket: Bucket,
+}
+
+/// There is no room for a charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// How long until there is, if nobody else takes it.
+    pub(super) wait: Duration,
+    /// How much there is.
+    pub(super) left: Amount,
 }
 
 impl Counter {
@@ -25,74 +34,98 @@ impl Counter {
     pub(super) fn new(seen: Timestamp) -> Counter {
         Counter {
             seen,
-            calls: Calls::default(),
+            takings: Takings::default(),
             bucket: Bucket::default(),
         }
     }
 
     /// A counter as it was kept. No call that it remembers came after `seen`.
     pub(super) fn kept(past: &Past, seen: Timestamp) -> Counter {
-        let slices = past.slices.iter();
-        let slices = slices.map(|(&until, &calls)| Slice { until, calls });
-        let calls = Calls::kept(past.exact.iter().copied(), slices);
+        let taking = |(&until, &amount): (&Timestamp, &Amount)| Taking { until, amount };
+        let takings = Takings::kept(
+            past.exact.iter().map(taking),
+            past.slices.iter().map(taking),
+        );
         // A call that leaves after the bucket was last charged came after that, for a bucket is only charged once all
         // calls have left. It was admitted, so the bucket had been waited for.
-        let last = calls.last_leaves().unwrap_or_default();
+        let last = takings.last_leaves().unwrap_or_default();
         let bucket = past.bucket.filter(|(at, _)| last <= *at);
         Counter {
             seen,
-            calls,
+            takings,
             bucket: bucket.map_or(Bucket::default(), |(_, bucket)| bucket),
         }
     }
 
-    /// Asks for room for one call at `now`, and takes nothing: what to [`Counter::commit`], or how long until there is
-    /// room, if nobody else takes it.
+    /// Asks for room for a charge at `now`, and takes nothing: what to [`Counter::commit`], or how long until there is
+    /// room, if nobody else takes it. There is always room for nothing.
     ///
-    /// Calls bear times of their own, at least a nanosecond apart. After an edit that added or removed `burst`, what
+    /// Charges bear times of their own, at least a nanosecond apart. After an edit that added or removed `burst`, what
     /// the other way of counting admitted must first have left the window.
-    pub(super) fn stage(&mut self, limit: &Limit, now: Timestamp) -> Result<Charged, Duration> {
+    pub(super) fn stage(
+        &mut self,
+        charge: &Charge<'_>,
+        now: Timestamp,
+    ) -> Result<Charged, Refused> {
+        let (limit, amount) = (charge.limit, charge.amount);
         let at = now.max(self.seen.plus(Duration::from_nanos(1)));
         self.seen = self.seen.max(now);
-        self.calls.expire(at);
+        self.takings.expire(at);
         let staged = match limit.burst {
-            None => self.stage_call(limit, at),
-            Some(_) => self.stage_burst(limit, at),
+            _ if amount.is_nothing() => Ok(Charged::Call {
+                at,
+                until: at.plus(limit.window.length()),
+                amount,
+            }),
+            None => self.stage_call(charge, at),
+            Some(_) => self.stage_burst(charge, at),
         };
-        staged.map_err(|opens| opens.since(now).max(Duration::from_nanos(1)))
-    }
-
-    fn stage_call(&mut self, limit: &Limit, at: Timestamp) -> Result<Charged, Timestamp> {
-        self.bucket.leave(limit, at)?;
-        Ok(match self.calls.room(limit, at)? {
-            Place::Exact(until) => Charged::Call { at, until },
-            Place::Slice(until) => Charged::Slice { at, until },
+        staged.map_err(|NoRoom { opens, left }| Refused {
+            wait: opens.since(now).max(Duration::from_nanos(1)),
+            left,
         })
     }
 
-    fn stage_burst(&mut self, limit: &Limit, at: Timestamp) -> Result<Charged, Timestamp> {
-        if let Some(opens) = self.calls.last_leaves() {
-            return Err(opens);
+    fn stage_call(&mut self, charge: &Charge<'_>, at: Timestamp) -> Result<Charged, NoRoom> {
+        let (limit, amount) = (charge.limit, charge.amount);
+        self.bucket.leave(limit, at).map_err(closed)?;
+        Ok(match self.takings.room(limit, amount, at)? {
+            Place::Exact(until) => Charged::Call { at, until, amount },
+            Place::Slice(until) => Charged::Slice { at, until, amount },
+        })
+    }
+
+    fn stage_burst(&mut self, charge: &Charge<'_>, at: Timestamp) -> Result<Charged, NoRoom> {
+        if let Some(opens) = self.takings.last_leaves() {
+            return Err(closed(opens));
         }
-        let Bucket { until, period } = self.bucket.room(limit, at)?;
+        let Bucket { until, period } = self.bucket.room(charge, at).map_err(closed)?;
         Ok(Charged::Burst { at, until, period })
     }
 
     /// Takes what was staged last.
     pub(super) fn commit(&mut self, charged: Charged, limit: &Limit) {
         match charged {
-            Charged::Call { until, .. } => self.calls.put(Place::Exact(until), limit.max.get()),
-            Charged::Slice { until, .. } => self.calls.put(Place::Slice(until), limit.max.get()),
+            Charged::Call { until, amount, .. } => {
+                self.takings.put(Place::Exact(until), amount, limit);
+            }
+            Charged::Slice { until, amount, .. } => {
+                self.takings.put(Place::Slice(until), amount, limit);
+            }
             Charged::Burst { until, period, .. } => self.bucket = Bucket { until, period },
         }
         self.seen = charged.at();
     }
 
-    /// Gives a call's place back; nothing happens if it has left by itself, or for a burst.
+    /// Gives back what a charge took; nothing happens if it has left by itself, or for a burst.
     pub(super) fn take_back(&mut self, charged: Charged) {
         match charged {
-            Charged::Call { until, .. } => self.calls.take_back(Place::Exact(until)),
-            Charged::Slice { until, .. } => self.calls.take_back(Place::Slice(until)),
+            Charged::Call { until, amount, .. } => {
+                self.takings.take_back(Place::Exact(until), amount);
+            }
+            Charged::Slice { until, amount, .. } => {
+                self.takings.take_back(Place::Slice(until), amount);
+            }
             Charged::Burst { .. } => {}
         }
     }
@@ -101,7 +134,15 @@ impl Counter {
     /// given away. (Times run ahead of the clock by a nanosecond a call, and calls that were given back leave no trace:
     /// such a time, given twice, would make one refund in the journal stand for both calls.)
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
-        let last = self.calls.last_leaves().unwrap_or_default();
+        let last = self.takings.last_leaves().unwrap_or_default();
         last.max(self.bucket.until).max(self.seen) <= now
+    }
+}
+
+/// No room at all until then.
+fn closed(opens: Timestamp) -> NoRoom {
+    NoRoom {
+        opens,
+        left: Amount::NOTHING,
     }
 }

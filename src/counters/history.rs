@@ -3,12 +3,13 @@
 //! It never looks at a live counter. It is built from the journal's lines and nothing else, in any order that has each
 //! refund after its charge, so that what was read up to a place in the journal is exactly what happened up to there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::bucket::Bucket;
 use super::key::CounterKey;
 use super::taken::Charged;
 use crate::clock::Timestamp;
+use crate::policy::Amount;
 
 /// What happened to all counters.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub struct History {
 /// What happened to one counter.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Past {
-    pub(super) exact: BTreeSet<Timestamp>,
-    pub(super) slices: BTreeMap<Timestamp, u64>,
+    pub(super) exact: BTreeMap<Timestamp, Amount>,
+    pub(super) slices: BTreeMap<Timestamp, Amount>,
     /// The newest charge of the bucket, and when that was.
     pub(super) bucket: Option<(Timestamp, Bucket)>,
 }
@@ -50,12 +51,18 @@ impl History {
     /// A counter was charged.
     pub fn charge(&mut self, key: CounterKey, charged: Charged) {
         self.saw(charged.at());
+        if charged.amount().is_some_and(Amount::is_nothing) {
+            return;
+        }
         let past = self.counters.entry(key).or_default();
         match charged {
-            Charged::Call { until, .. } => {
-                past.exact.insert(until);
+            Charged::Call { until, amount, .. } => {
+                past.exact.insert(until, amount);
             }
-            Charged::Slice { until, .. } => *past.slices.entry(until).or_default() += 1,
+            Charged::Slice { until, amount, .. } => {
+                let slice = past.slices.entry(until).or_default();
+                *slice = slice.plus(amount);
+            }
             Charged::Burst { at, until, period } => {
                 let newer = (at, Bucket { until, period });
                 let is_newer = past.bucket.is_none_or(|(kept, _)| kept <= at);
@@ -73,9 +80,9 @@ impl History {
             Charged::Call { until, .. } => {
                 past.exact.remove(&until);
             }
-            Charged::Slice { until, .. } => {
-                if let Some(calls) = past.slices.get_mut(&until) {
-                    *calls = calls.saturating_sub(1);
+            Charged::Slice { until, amount, .. } => {
+                if let Some(slice) = past.slices.get_mut(&until) {
+                    *slice = slice.minus(amount);
                 }
             }
             Charged::Burst { .. } => {}
@@ -90,7 +97,7 @@ impl History {
                 .exact
                 .split_off(&Timestamp::from_nanos(newest.nanos() + 1));
             past.slices
-                .retain(|until, calls| *until > newest && *calls > 0);
+                .retain(|until, amount| *until > newest && !amount.is_nothing());
             past.bucket = past.bucket.filter(|(_, bucket)| bucket.until > newest);
             *past != Past::default()
         });
@@ -115,16 +122,19 @@ impl History {
 }
 
 /// The form of the bytes, so that a later one can be told apart.
-const FORM: u64 = 1;
+const FORM: u64 = 2;
+/// The form in which every call took one: no exact call had an amount, and slices had numbers of calls.
+const FORM_OF_CALLS: u64 = 1;
 
 impl Past {
-    /// Numbers of eight bytes: the form, how many exact calls, they, how many slices, they, the bucket if there is one.
+    /// Numbers of eight bytes: the form, how many exact takings, they, how many slices, they, the bucket if there is one.
     fn to_bytes(&self) -> Vec<u8> {
-        let mut numbers = vec![FORM, self.exact.len() as u64];
-        numbers.extend(self.exact.iter().map(|until| until.nanos()));
-        numbers.push(self.slices.len() as u64);
-        for (until, calls) in &self.slices {
-            numbers.extend([until.nanos(), *calls]);
+        let mut numbers = vec![FORM];
+        for takings in [&self.exact, &self.slices] {
+            numbers.push(takings.len() as u64);
+            for (until, amount) in takings {
+                numbers.extend([until.nanos(), amount.millionths()]);
+            }
         }
         if let Some((at, Bucket { until, period })) = self.bucket {
             numbers.extend([at.nanos(), until.nanos(), period]);
@@ -135,16 +145,27 @@ impl Past {
     fn from_bytes(bytes: &[u8]) -> Option<Past> {
         let (numbers, rest) = bytes.as_chunks::<8>();
         let mut numbers = numbers.iter().map(|number| u64::from_le_bytes(*number));
-        if !rest.is_empty() || numbers.next()? != FORM {
+        let form = numbers.next()?;
+        if !rest.is_empty() || ![FORM, FORM_OF_CALLS].contains(&form) {
             return None;
         }
         let mut past = Past::default();
         for _ in 0..numbers.next()? {
-            past.exact.insert(Timestamp::from_nanos(numbers.next()?));
+            let until = Timestamp::from_nanos(numbers.next()?);
+            let amount = match form {
+                FORM => Amount::from_millionths(numbers.next()?),
+                _ => Amount::ONE,
+            };
+            past.exact.insert(until, amount);
         }
         for _ in 0..numbers.next()? {
             let until = Timestamp::from_nanos(numbers.next()?);
-            past.slices.insert(until, numbers.next()?);
+            let number = numbers.next()?;
+            let amount = match form {
+                FORM => Amount::from_millionths(number),
+                _ => Amount::whole(number),
+            };
+            past.slices.insert(until, amount);
         }
         if let Some(at) = numbers.next() {
             let until = Timestamp::from_nanos(numbers.next()?);

@@ -6,7 +6,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::policy::{Limit, Scope};
+use crate::policy::{Limit, Scope, Subject};
 
 /// Whose calls are counted: one grant, at one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,26 +17,68 @@ pub struct Holder<'a> {
     pub server: &'a str,
 }
 
-/// The name of a counter: the first 16 bytes of a SHA-256 over who is counted, by which rule, in which window.
+/// What makes keys that nobody can guess: without it, whoever reads the journal could look for values of `by` by trying
+/// them. Made once for each data folder.
+#[derive(Clone)]
+pub struct Secret([u8; 32]);
+
+impl Secret {
+    /// A secret as it was kept.
+    pub fn from_bytes(bytes: [u8; 32]) -> Secret {
+        Secret(bytes)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// The name of a counter: the first 16 bytes of a SHA-256 over who is counted, by which rule, in which window; for one
+/// of many, of that and of what tells it from the others.
 ///
-/// `max`, `burst` and the rest of the policy are left out, so that editing them keeps the counts.
+/// `max`, `burst`, `increment` and the rest of the policy are left out, so that editing them keeps the counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CounterKey([u8; 16]);
 
 impl CounterKey {
     /// The counter of one limit for one holder.
     pub fn of(holder: Holder<'_>, limit: &Limit) -> CounterKey {
-        let scope = match limit.scope {
-            Scope::Grant => "grant",
+        let (grant, server) = match limit.scope {
+            Scope::Grant | Scope::Session => (holder.grant, holder.server),
+            Scope::Server => ("", holder.server),
+            Scope::Organisation => ("", ""),
         };
         let window = limit.window.length().as_secs().to_string();
-        let parts = [scope, holder.grant, holder.server, &limit.rule, &window];
         let mut hash = Sha256::new();
-        for part in parts {
-            // With its length before it no part can pass for the end of another.
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
+        for part in [limit.scope.name(), grant, server, &limit.rule, &window] {
+            feed(&mut hash, part);
         }
+        for source in &limit.by {
+            feed(&mut hash, "by");
+            feed(&mut hash, &source.to_string());
+        }
+        // What is only tried out must not use up what is enforced.
+        if limit.is_shadow {
+            feed(&mut hash, "shadow");
+        }
+        CounterKey::cut(hash)
+    }
+
+    /// The one of this limit's counters that counts a subject.
+    ///
+    /// A SHA-256 that begins with a secret is a keyed hash here, because all that is hashed has one length: nothing can
+    /// be appended to it.
+    pub(super) fn of_subject(self, subject: Subject, secret: &Secret) -> CounterKey {
+        let mut hash = Sha256::new();
+        hash.update(secret.0);
+        hash.update(self.0);
+        hash.update(subject.to_bytes());
+        CounterKey::cut(hash)
+    }
+
+    fn cut(hash: Sha256) -> CounterKey {
         let mut key = [0; 16];
         key.copy_from_slice(&hash.finalize()[..16]);
         CounterKey(key)
@@ -58,6 +100,12 @@ impl CounterKey {
         let number = u128::from_str_radix(text, 16).ok().filter(|_| is_hex)?;
         Some(CounterKey(number.to_be_bytes()))
     }
+}
+
+/// With its length before it no part can pass for the end of another.
+fn feed(hash: &mut Sha256, part: &str) {
+    hash.update((part.len() as u64).to_le_bytes());
+    hash.update(part.as_bytes());
 }
 
 impl fmt::Display for CounterKey {

@@ -6,17 +6,23 @@ use smallvec::SmallVec;
 
 use super::key::CounterKey;
 use crate::clock::Timestamp;
-use crate::policy::Charge;
+use crate::policy::{Amount, Charge, Full};
 
 /// A permit whose charges were all taken. Only [`super::Counters::charge`] makes one.
 #[derive(Debug)]
 pub struct Admitted<'p> {
     pub(super) charges: SmallVec<[Charge<'p>; 4]>,
     pub(super) taken: Taken,
+    pub(super) shadowed: Vec<Full<'p>>,
 }
 
 impl<'p> Admitted<'p> {
-    /// What the call was charged, in the order of the document.
+    /// The limits in shadow that have no room: they would have refused the call, and nothing was taken from them.
+    pub fn shadowed(&self) -> &[Full<'p>] {
+        &self.shadowed
+    }
+
+    /// What the call was charged, in the order of the document; of limits in shadow, what it was to be charged.
     pub fn charges(&self) -> &[Charge<'p>] {
         &self.charges
     }
@@ -53,19 +59,23 @@ impl Taken {
 /// What was taken from one counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charged {
-    /// One call by itself in a rolling window.
+    /// What one call took by itself from a rolling window.
     Call {
         /// When it counts as admitted; no two calls of a counter share it.
         at: Timestamp,
-        /// When its place is free again.
+        /// When it is free again.
         until: Timestamp,
+        /// How much.
+        amount: Amount,
     },
-    /// One call in a slice of a rolling window.
+    /// What one call took in a slice of a rolling window.
     Slice {
         /// When it counts as admitted.
         at: Timestamp,
         /// When the slice leaves.
         until: Timestamp,
+        /// How much.
+        amount: Amount,
     },
     /// One call from a bucket.
     Burst {
@@ -84,6 +94,14 @@ impl Charged {
         let (Charged::Call { at, .. } | Charged::Slice { at, .. } | Charged::Burst { at, .. }) =
             self;
         at
+    }
+
+    /// How much; of a burst its state is all that is known.
+    pub fn amount(self) -> Option<Amount> {
+        match self {
+            Charged::Call { amount, .. } | Charged::Slice { amount, .. } => Some(amount),
+            Charged::Burst { .. } => None,
+        }
     }
 
     /// From when on the charge makes no difference.

@@ -2,16 +2,21 @@
 
 #![allow(clippy::unwrap_used)] // A test that panics has done its work.
 
+mod amounts;
 mod bucket;
+mod edits;
+mod kept;
 mod map;
 mod model;
+mod model_of_many;
+mod subjects;
 
-use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::policy::{Scope, Window};
+use crate::policy::{Increment, Policy, Scope, Subject, Window};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
@@ -37,7 +42,47 @@ pub(crate) fn limit(index: usize, max: u64, window: Window) -> Limit {
         window,
         burst: None,
         scope: Scope::Grant,
+        by: Box::default(),
+        increment: Increment::Constant(Amount::ONE),
+        is_shadow: false,
         on_deny: None,
+    }
+}
+
+/// The limits of `all_tools`, as a policy has them.
+pub(crate) fn limits_of(texts: &[&str]) -> Vec<Limit> {
+    let source = format!(
+        r#"{{"version":"1","default":"allow","all_tools":{{"limits":[{}]}}}}"#,
+        texts.join(",")
+    );
+    let policy = Policy::compile(source.as_bytes());
+    let policy = policy.unwrap_or_else(|mistakes| panic!("{mistakes:?} in {source}"));
+    policy.limits().to_vec()
+}
+
+/// The key of the counter that a charge of this grant is taken from.
+pub(crate) fn key_of(charge: &Charge<'_>, grant: &str) -> CounterKey {
+    let server = "server";
+    let key = CounterKey::of(Holder { grant, server }, charge.limit);
+    match charge.subject {
+        Some(subject) => key.of_subject(subject, &Secret::from_bytes([7; 32])),
+        None => key,
+    }
+}
+
+/// So many millionths from a limit's one counter.
+fn of(limit: &Limit, millionths: u64) -> Charge<'_> {
+    Charge {
+        amount: Amount::from_millionths(millionths),
+        ..whole(limit)
+    }
+}
+
+/// One call for a subject.
+pub(crate) fn on(limit: &Limit, subject: u128) -> Charge<'_> {
+    Charge {
+        subject: Some(Subject::in_test(subject)),
+        ..whole(limit)
     }
 }
 
@@ -58,11 +103,29 @@ pub(crate) fn account_of(counters: &Counters, grant: &str, limits: &[Limit]) -> 
 }
 
 pub(crate) fn charges(limits: &[Limit]) -> Vec<Charge<'_>> {
-    limits.iter().map(|limit| Charge { limit }).collect()
+    limits.iter().map(whole).collect()
 }
 
-fn many() -> Counters {
-    Counters::new(COUNTERS_MAX)
+/// What one call takes from a limit that has one counter.
+pub(crate) fn whole(limit: &Limit) -> Charge<'_> {
+    let amount = match &limit.increment {
+        Increment::Constant(amount) => *amount,
+        Increment::From(_) => Amount::ONE,
+    };
+    Charge {
+        limit,
+        amount,
+        subject: None,
+    }
+}
+
+/// No counters, and room for all that a test opens.
+pub(crate) fn many() -> Counters {
+    restored(&History::default())
+}
+
+pub(crate) fn restored(history: &History) -> Counters {
+    Counters::restored(history, Bounds::default(), Secret::from_bytes([7; 32]))
 }
 
 fn retry_after(denied: Result<Admitted<'_>, Denial<'_>>) -> Duration {
@@ -287,56 +350,6 @@ fn a_refund_frees_one_place_and_only_while_the_call_is_counted() {
             "the old calls had left"
         );
     }
-}
-
-#[test]
-fn editing_max_applies_at_once_and_keeps_the_counts() {
-    // (max before, calls, max after, calls that still pass)
-    let edits = [
-        (10, 10, 15, 5),
-        (10, 8, 5, 0),
-        (10, 3, 5, 2),
-        (1_000, 900, 2_000, 1_100),
-    ];
-    for (before, calls, after, left) in edits.into_iter().chain([(2_000, 900, 1_000, 100)]) {
-        let counters = many();
-        let (old, new) = (
-            [limit(0, before, Window::HOUR)],
-            [limit(0, after, Window::HOUR)],
-        );
-        assert_eq!(admitted_of(&counters, &old, calls, START), calls);
-        let passed = admitted_of(&counters, &new, 3_000, START);
-        assert_eq!(passed, left, "{calls} calls under {before}, then {after}");
-    }
-}
-
-#[test]
-fn a_wait_is_told_for_the_call_that_leaves_first_however_it_is_kept() {
-    let counters = many();
-    let (exact, sliced) = (
-        [limit(0, 1_000, Window::MINUTE)],
-        [limit(0, 1_100, Window::MINUTE)],
-    );
-    let later = START.plus(30 * SECOND);
-    assert_eq!(admitted_of(&counters, &exact, 1, START), 1);
-    assert_eq!(admitted_of(&counters, &sliced, 1_200, later), 1_099);
-    let account = account(&counters, &sliced);
-    let wait = retry_after(counters.admit(&charges(&sliced), &account, later));
-    assert_eq!(wait, 30 * SECOND);
-}
-
-#[test]
-fn a_small_counter_is_grown_to_its_max_and_no_further() {
-    use super::window::{Calls, Place};
-    let mut calls = Calls::default();
-    let limit = limit(0, 10, Window::MINUTE);
-    for call in 0..10 {
-        let at = START.plus(SECOND * call);
-        let place = calls.room(&limit, at).unwrap();
-        assert!(matches!(place, Place::Exact(_)));
-        calls.put(place, 10);
-    }
-    assert_eq!(calls.capacity(), 10);
 }
 
 impl Taken {

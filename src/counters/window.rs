@@ -1,42 +1,45 @@
-//! The calls that a rolling window still holds.
+//! What a rolling window still holds.
 //!
-//! A call at `t` frees its place at exactly `t + window`, so no stretch of time as long as the window ever holds more
-//! than `max`. It never knows the window's length: a call is kept as the moment that frees its place.
+//! What is taken at `t` is free again at exactly `t + window`, so no stretch of time as long as the window ever holds more
+//! than `max`. It never knows the window's length: what was taken is kept with the moment that frees it.
 
 use std::collections::VecDeque;
 
 use crate::clock::Timestamp;
-use crate::policy::Limit;
+use crate::policy::{Amount, Increment, Limit};
 
-/// Up to this `max` each call is kept by itself, and its place is free at the exact nanosecond. Eight bytes a call make
-/// 8 KiB for the largest such counter; above, one slice of [`SLICES`] costs the same whatever `max` is.
-pub(super) const EXACT_MAX: u64 = 1_024;
+/// So many takings are kept by themselves, each free at the exact nanosecond. Sixteen bytes each make 16 KiB for the
+/// largest such counter; what is above is kept in slices of the window, which cost the same whatever `max` is.
+pub(super) const EXACT_MAX: usize = 1_024;
 
-/// For a larger `max` calls are kept by slices of the window, and leave when the youngest of their slice may: never too
-/// soon, at most one slice late.
+/// What is kept by slices of the window leaves when the youngest of its slice may: never too soon, at most one slice
+/// late.
 pub(super) const SLICES: u64 = 64;
 
-/// What is still counted. A limit whose `max` crosses [`EXACT_MAX`] has calls of both kinds until the old ones leave.
+/// What is still counted. A limit has takings of both kinds where its numbers were edited, or where nobody can tell
+/// beforehand how many fit.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
-    exact: VecDeque<Timestamp>,
+pub(super) struct Takings {
+    exact: VecDeque<Taking>,
+    /// What all exact ones are together.
+    sum: Amount,
     sliced: Option<Box<Sliced>>,
 }
 
 #[derive(Debug, Default)]
 struct Sliced {
-    slices: VecDeque<Slice>,
-    calls: u64,
+    slices: VecDeque<Taking>,
+    sum: Amount,
 }
 
-/// Calls that leave together.
+/// What leaves at one moment: one call's, or a whole slice's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Slice {
+pub(super) struct Taking {
     pub(super) until: Timestamp,
-    pub(super) calls: u64,
+    pub(super) amount: Amount,
 }
 
-/// A place for one call.
+/// Where what a call takes is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// By itself, until then.
@@ -45,92 +48,136 @@ pub(super) enum Place {
     Slice(Timestamp),
 }
 
-impl Calls {
-    /// Calls that were kept elsewhere, each kind in the order of time.
+/// Why there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoRoom {
+    /// When there will be, if nobody else takes it.
+    pub(super) opens: Timestamp,
+    /// How much there is.
+    pub(super) left: Amount,
+}
+
+impl Takings {
+    /// What was kept elsewhere, each kind in the order of time.
     pub(super) fn kept(
-        exact: impl Iterator<Item = Timestamp>,
-        slices: impl Iterator<Item = Slice>,
-    ) -> Calls {
-        let slices: VecDeque<Slice> = slices.collect();
-        let calls = slices.iter().map(|slice| slice.calls).sum();
-        Calls {
-            exact: exact.collect(),
-            sliced: (calls > 0).then(|| Box::new(Sliced { slices, calls })),
+        exact: impl Iterator<Item = Taking>,
+        slices: impl Iterator<Item = Taking>,
+    ) -> Takings {
+        let sum = |takings: &VecDeque<Taking>| {
+            let amounts = takings.iter().map(|taking| taking.amount);
+            amounts.fold(Amount::NOTHING, Amount::plus)
+        };
+        let exact: VecDeque<Taking> = exact.collect();
+        let slices: VecDeque<Taking> = slices.collect();
+        let sliced = Sliced {
+            sum: sum(&slices),
+            slices,
+        };
+        Takings {
+            sum: sum(&exact),
+            exact,
+            sliced: (!sliced.sum.is_nothing()).then(|| Box::new(sliced)),
         }
     }
 
     /// Lets go of what has left by `at`.
     pub(super) fn expire(&mut self, at: Timestamp) {
-        while self.exact.front().is_some_and(|until| *until <= at) {
-            self.exact.pop_front();
+        while let Some(gone) = self.exact.pop_front_if(|taking| taking.until <= at) {
+            self.sum = self.sum.minus(gone.amount);
         }
         let Some(sliced) = &mut self.sliced else {
             return;
         };
         while let Some(gone) = sliced.slices.pop_front_if(|slice| slice.until <= at) {
-            sliced.calls -= gone.calls;
+            sliced.sum = sliced.sum.minus(gone.amount);
         }
         if sliced.slices.is_empty() {
             self.sliced = None;
         }
     }
 
-    /// Where a call at `at` would go, or when there is room for it. What has left by `at` must have been let go.
-    pub(super) fn room(&self, limit: &Limit, at: Timestamp) -> Result<Place, Timestamp> {
-        let max = limit.max.get();
-        match self.len().checked_sub(max) {
-            None if max <= EXACT_MAX => Ok(Place::Exact(at.plus(limit.window.length()))),
-            None => Ok(Place::Slice(slice_end(limit, at))),
-            Some(above) => Err(self.leaves(above + 1)),
+    /// Where so much would go at `at`, or when there is room for it. What has left by `at` must have been let go.
+    pub(super) fn room(
+        &self,
+        limit: &Limit,
+        amount: Amount,
+        at: Timestamp,
+    ) -> Result<Place, NoRoom> {
+        let (held, capacity) = (self.held(), limit.capacity());
+        if held.plus(amount) > capacity {
+            return Err(NoRoom {
+                opens: self.leaves(held.plus(amount).minus(capacity)),
+                left: capacity.minus(held),
+            });
         }
+        Ok(match self.is_exact(limit) {
+            true => Place::Exact(at.plus(limit.window.length())),
+            false => Place::Slice(slice_end(limit, at)),
+        })
     }
 
-    /// Puts a call where there was room for it.
-    pub(super) fn put(&mut self, place: Place, max: u64) {
+    /// Whether the next taking is kept by itself. Of a limit that will hold too many, none is; of one whose amounts
+    /// nobody knows beforehand, the first ones are.
+    fn is_exact(&self, limit: &Limit) -> bool {
+        self.exact.len() < EXACT_MAX && most_takings(limit) <= EXACT_MAX
+    }
+
+    /// Puts an amount where there was room for it.
+    pub(super) fn put(&mut self, place: Place, amount: Amount, limit: &Limit) {
         match place {
+            _ if amount.is_nothing() => {}
             Place::Exact(until) => {
-                grow(&mut self.exact, max);
-                self.exact.push_back(until);
+                grow(&mut self.exact, most_takings(limit));
+                self.exact.push_back(Taking { until, amount });
+                self.sum = self.sum.plus(amount);
             }
             Place::Slice(until) => {
                 let sliced = self.sliced.get_or_insert_default();
-                sliced.calls += 1;
+                sliced.sum = sliced.sum.plus(amount);
                 match sliced.slices.back_mut() {
-                    Some(last) if last.until == until => last.calls += 1,
-                    _ => sliced.slices.push_back(Slice { until, calls: 1 }),
+                    Some(last) if last.until == until => last.amount = last.amount.plus(amount),
+                    _ => sliced.slices.push_back(Taking { until, amount }),
                 }
             }
         }
     }
 
-    /// Frees a place again; nothing happens if it is free already.
-    pub(super) fn take_back(&mut self, place: Place) {
+    /// Frees it again; nothing happens if it is free already.
+    pub(super) fn take_back(&mut self, place: Place, amount: Amount) {
         match place {
             Place::Exact(until) => {
-                if let Ok(index) = self.exact.binary_search(&until) {
-                    self.exact.remove(index);
+                if let Ok(index) = self
+                    .exact
+                    .binary_search_by_key(&until, |taking| taking.until)
+                {
+                    let gone = self
+                        .exact
+                        .remove(index)
+                        .map_or(Amount::NOTHING, |gone| gone.amount);
+                    self.sum = self.sum.minus(gone);
                 }
             }
-            Place::Slice(until) => self.take_back_sliced(until),
+            Place::Slice(until) => self.take_back_sliced(Taking { until, amount }),
         }
     }
 
-    fn take_back_sliced(&mut self, until: Timestamp) {
+    fn take_back_sliced(&mut self, taking: Taking) {
         let Some(sliced) = &mut self.sliced else {
             return;
         };
-        let slice = sliced.slices.iter_mut().find(|slice| slice.until == until);
-        if let Some(slice) = slice.filter(|slice| slice.calls > 0) {
-            slice.calls -= 1;
-            sliced.calls -= 1;
+        let mut slices = sliced.slices.iter_mut();
+        if let Some(slice) = slices.find(|slice| slice.until == taking.until) {
+            let gone = taking.amount.min(slice.amount);
+            slice.amount = slice.amount.minus(gone);
+            sliced.sum = sliced.sum.minus(gone);
         }
     }
 
-    /// When the last of them leaves; `None` if there are none.
+    /// When the last of it leaves; `None` if there is nothing.
     pub(super) fn last_leaves(&self) -> Option<Timestamp> {
         let slice = self.sliced.iter().filter_map(|sliced| sliced.slices.back());
         let slice = slice.map(|slice| slice.until).next();
-        self.exact.back().copied().max(slice)
+        self.exact.back().map(|taking| taking.until).max(slice)
     }
 
     #[cfg(test)]
@@ -138,19 +185,25 @@ impl Calls {
         self.exact.capacity()
     }
 
-    fn len(&self) -> u64 {
-        let exact = self.exact.len() as u64;
-        exact + self.sliced.as_ref().map_or(0, |sliced| sliced.calls)
+    #[cfg(test)]
+    pub(super) fn kept_apart(&self) -> usize {
+        let slices = self.sliced.as_ref().map_or(0, |sliced| sliced.slices.len());
+        self.exact.len() + slices
     }
 
-    /// When the first so many have left.
-    fn leaves(&self, count: u64) -> Timestamp {
-        let exact = self.exact.iter().map(|&until| Slice { until, calls: 1 });
+    fn held(&self) -> Amount {
+        let sliced = self.sliced.as_ref();
+        self.sum
+            .plus(sliced.map_or(Amount::NOTHING, |sliced| sliced.sum))
+    }
+
+    /// When so much has left.
+    fn leaves(&self, amount: Amount) -> Timestamp {
         let sliced = self.sliced.iter().flat_map(|sliced| &sliced.slices);
-        let (mut exact, mut sliced) = (exact.peekable(), sliced.copied().peekable());
-        let mut left = 0;
+        let (mut exact, mut sliced) = (self.exact.iter().peekable(), sliced.peekable());
+        let mut left = Amount::NOTHING;
         let mut last = Timestamp::default();
-        while left < count {
+        while left < amount {
             let is_exact = match (exact.peek(), sliced.peek()) {
                 (Some(one), Some(other)) => one.until <= other.until,
                 (one, _) => one.is_some(),
@@ -160,12 +213,22 @@ impl Calls {
             } else {
                 sliced.next()
             };
-            let next = next.expect("no more are counted than there are");
-            left += next.calls;
+            // More than there is never leaves; nobody asks for more than `max`.
+            let Some(next) = next else { break };
+            left = left.plus(next.amount);
             last = next.until;
         }
         last
     }
+}
+
+/// How many takings a window can hold at most, as far as they are kept by themselves.
+fn most_takings(limit: &Limit) -> usize {
+    let most = match &limit.increment {
+        Increment::Constant(amount) => limit.capacity().millionths() / amount.millionths().max(1),
+        Increment::From(_) => EXACT_MAX as u64,
+    };
+    usize::try_from(most).unwrap_or(usize::MAX)
 }
 
 /// Slices lie at fixed places of the timeline, so that a restart cuts them as before.
@@ -175,11 +238,10 @@ fn slice_end(limit: &Limit, at: Timestamp) -> Timestamp {
     Timestamp::from_nanos((at.nanos() / width + 1).saturating_mul(width)).plus(length)
 }
 
-/// Doubles as a vector does, but never makes room for more than `max`.
-fn grow(calls: &mut VecDeque<Timestamp>, max: u64) {
-    let len = calls.len();
-    if len == calls.capacity() {
-        let max = usize::try_from(max).unwrap_or(usize::MAX);
-        calls.reserve_exact(len.max(4).min(max.saturating_sub(len)));
+/// Doubles as a vector does, but never makes room for more than there can be.
+fn grow(takings: &mut VecDeque<Taking>, max: usize) {
+    let len = takings.len();
+    if len == takings.capacity() {
+        takings.reserve_exact(len.max(4).min(max.saturating_sub(len)));
     }
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::Shared;
 use super::reply::Refusal;
 use crate::clock::Timestamp;
+use crate::counters::Admitted;
 use crate::grants::{Grant, Seat, Token};
 use crate::json::{Document, Duplicates, Reader};
 use crate::mcp::{self, Envelope, Message, Method, ModernHeaders, Shape, Subject, ToolsCall};
@@ -42,6 +43,8 @@ pub(super) struct Sent<'a> {
     pub(super) server: &'a str,
     /// The token that was presented, if one was: it must not be in the body.
     pub(super) token: Option<&'a Token>,
+    /// The session that it came in, as the sender names it.
+    pub(super) session: Option<&'a str>,
     /// What the request's headers say about the body, or the name of one that cannot be read; nothing over stdio.
     pub(super) headers: Option<Result<ModernHeaders<'a>, &'static str>>,
     /// What the session's client called itself when it began, where a rule asks.
@@ -93,6 +96,12 @@ pub(super) enum Verdict<'p> {
     Denied(Denial<'p>, Box<str>),
     /// It waits for a person.
     Held(Held<'p>, Box<str>),
+}
+
+/// Why a call does not run now.
+enum Stopped<'p> {
+    Denied(Denial<'p>),
+    Held(Held<'p>),
 }
 
 impl Judge {
@@ -246,6 +255,7 @@ impl Judge {
             listing: catalogue.listing(sent.server, call.tool),
             definition: definition.as_deref(),
             caller: caller(sent, &message),
+            session: sent.session,
             time: Moment {
                 seconds: clock.wall_seconds(),
             },
@@ -259,6 +269,10 @@ impl Judge {
             },
             &facts,
         );
+        let mut shadowed = judgement.shadowed;
+        let charged = self.charge(judgement.decision, seat, now);
+        let full = charged.iter().flat_map(Admitted::shadowed);
+        shadowed.extend(full.map(|full| Shadowed::Denied(Denial::LimitReached(*full))));
         let keys = keys(&call);
         let entry = Entry {
             request_id,
@@ -267,17 +281,12 @@ impl Judge {
             tool: call.tool,
             keys: &keys,
             policy: seat.policy.hash(),
-            shadowed: &judgement.shadowed,
+            shadowed: &shadowed,
         };
-        let verdict = match judgement.decision {
-            Decision::Allow(permit) => {
-                match self.shared.counters.charge(permit, &seat.account, now) {
-                    Ok(admitted) => Verdict::Admitted(self.journal.decision(admitted, &entry)),
-                    Err(denial) => Verdict::Denied(denial, call.tool.into()),
-                }
-            }
-            Decision::Hold(held) => Verdict::Held(held, call.tool.into()),
-            Decision::Deny(denial) => Verdict::Denied(denial, call.tool.into()),
+        let verdict = match charged {
+            Ok(admitted) => Verdict::Admitted(self.journal.decision(admitted, &entry)),
+            Err(Stopped::Denied(denial)) => Verdict::Denied(denial, call.tool.into()),
+            Err(Stopped::Held(held)) => Verdict::Held(held, call.tool.into()),
         };
         let verdict = guarded(verdict, seat, now);
         self.record_refusal(&verdict, entry);
@@ -285,7 +294,24 @@ impl Judge {
             envelope: message.envelope,
             request_id,
             verdict,
-            shadowed: judgement.shadowed,
+            shadowed,
+        }
+    }
+
+    /// Takes what a call is charged that may run.
+    fn charge<'p>(
+        &self,
+        decision: Decision<'p>,
+        seat: &Seat,
+        now: Timestamp,
+    ) -> Result<Admitted<'p>, Stopped<'p>> {
+        match decision {
+            Decision::Allow(permit) => {
+                let charged = self.shared.counters.charge(permit, &seat.account, now);
+                charged.map_err(Stopped::Denied)
+            }
+            Decision::Hold(held) => Err(Stopped::Held(held)),
+            Decision::Deny(denial) => Err(Stopped::Denied(denial)),
         }
     }
 

@@ -13,7 +13,7 @@ use super::body::Body;
 use crate::grants::Unauthenticated;
 use crate::json::Flaw;
 use crate::mcp::{self, HeaderMismatch, Invalid};
-use crate::policy::{self, Denial, Held, Unavailable};
+use crate::policy::{self, Amount, Denial, Held, Unavailable};
 use crate::upstream::ForwardError;
 
 /// Codes of the gateway's own, outside the range that JSON-RPC keeps for itself.
@@ -223,19 +223,34 @@ pub(super) fn denied_message(
     }
     match denial {
         Denial::LimitReached(full) => {
-            facts["retry_after_ms"] = millis_up(full.retry_after).into();
+            facts["retry_after_ms"] = millis_up(full.told_delay()).into();
             facts["limit"] = full.limit.max.get().into();
-            facts["remaining"] = 0.into();
+            if let Some(left) = full.told_left() {
+                facts["remaining"] = remaining(left);
+            }
             facts["window"] = full.limit.window.name().into();
         }
+        Denial::CountersFull(limit) => {
+            facts["limit"] = limit.max.get().into();
+            facts["window"] = limit.window.name().into();
+        }
         Denial::Guard { retry_after } => facts["retry_after_ms"] = millis_up(*retry_after).into(),
-        Denial::Unavailable(_) | Denial::Rule(_) | Denial::Argument { .. } => {}
+        Denial::Unavailable(_)
+        | Denial::Rule(_)
+        | Denial::Argument { .. }
+        | Denial::Uncounted { .. } => {}
     }
     mcp::denied_result(
         id,
         &format!("{} {}", policy::DENIED, denial.sentence(tool)),
         facts,
     )
+}
+
+/// A whole number where it is one, so that a client that counts calls need not know of others.
+fn remaining(left: Amount) -> serde_json::Value {
+    let text = left.to_string();
+    serde_json::from_str(&text).expect("a decimal is JSON")
 }
 
 /// Whole milliseconds, rounded up: a client that waits exactly so long must not come too early.

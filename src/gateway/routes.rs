@@ -25,6 +25,9 @@ use crate::config::Settings;
 use crate::mcp::{Era, ModernHeaders};
 use crate::sessions::Begun;
 
+/// A session's name is hashed with each call that a limit counts by it: the longest ones seen are signed tokens.
+const SESSION_BYTES_MAX: usize = 1_024;
+
 /// Answers one request. It cannot fail: what goes wrong is an answer too.
 pub(super) async fn serve(
     worker: Rc<Worker>,
@@ -88,6 +91,7 @@ async fn post(
     let server = entry.server.clone();
     let seat = grant.seat(&server.spec.name).ok_or(Refusal::NotCovered)?;
     let modern = modern_headers(&headers);
+    let era = modern.map_or(Era::Legacy, |headers| headers.era());
     let client = seat.policy.needs_client().then(|| {
         let begun = Begun {
             grant: &grant.id,
@@ -100,6 +104,7 @@ async fn post(
         grant: &grant,
         server: &server.spec.name,
         token: Some(&entry.token),
+        session: session(&headers, era),
         headers: Some(modern),
         client: client.flatten(),
         body: &body,
@@ -111,7 +116,6 @@ async fn post(
             worker.judge.judge(seat, &sent)?
         }
     };
-    let era = modern.map_or(Era::Legacy, |headers| headers.era());
     let mut request = Request {
         headers: passthrough::leaving(headers, &entry.token, era),
         entry,
@@ -126,6 +130,13 @@ async fn post(
             passthrough::pass(worker, Method::POST, request, Some(envelope)).await
         }
     })
+}
+
+/// The session that an agent names; none where the revision knows none, or where two readers could take two for it.
+fn session(headers: &HeaderMap, era: Era) -> Option<&str> {
+    let named = single(headers, &HeaderName::from_static("mcp-session-id"));
+    let named = named.ok().flatten().filter(|_| era == Era::Legacy);
+    named.filter(|session| session.len() <= SESSION_BYTES_MAX)
 }
 
 /// The headers that repeat the body; the name of one that cannot be read.

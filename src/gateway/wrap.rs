@@ -11,6 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
+use uuid::Uuid;
+
 use super::Shared;
 use super::call_record::CallRecord;
 use super::definitions::AGAIN_AFTER;
@@ -51,6 +53,8 @@ pub struct Wrap {
     worker: Rc<Worker>,
     grant: Arc<Grant>,
     server: Arc<Server>,
+    /// One process is one session.
+    session: Box<str>,
     calls: HashMap<Box<[u8]>, CallRecord>,
     lists: ListScan,
     /// What the client calls itself.
@@ -84,6 +88,7 @@ impl Wrap {
             worker: Worker::new(shared, journal),
             grant,
             server,
+            session: Uuid::now_v7().to_string().into(),
             calls: HashMap::new(),
             lists,
             client: None,
@@ -179,6 +184,7 @@ impl Wrap {
             grant: &grant,
             server: &self.server.spec.name,
             token: None,
+            session: Some(&self.session),
             headers: None,
             client: self.client.clone(),
             body: &line,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::limit::{Charge, Full};
+use super::limit::{Charge, Full, Limit};
 
 /// What was decided of one tool call, and what rules in shadow would have decided.
 #[derive(Debug)]
@@ -102,8 +102,17 @@ pub enum Denial<'p> {
         /// What the argument must be, such as `args.amount must be a number`.
         words: Cow<'p, str>,
     },
+    /// What a call would take from a limit cannot be told, because an argument has the wrong shape.
+    Uncounted {
+        /// The limit that could not be charged.
+        limit: &'p Limit,
+        /// What the argument must be, such as `args.amount must be a number`.
+        words: Box<str>,
+    },
     /// A limit of the policy has no room.
     LimitReached(Full<'p>),
+    /// A limit would need one counter more than there may be.
+    CountersFull(&'p Limit),
     /// The grant's guard against runaway agents has no room; not part of the policy.
     Guard {
         /// How long until it has.

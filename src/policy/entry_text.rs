@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::condition::IfMissing;
 use super::document::Mode;
 use super::fields::{self, Fields, Keys, Text, word};
-use super::limit_text::span_of_time;
+use super::limit_numbers::span_of_time;
 use super::mistake::{Mistakes, Place};
 use crate::json::Kind;
 

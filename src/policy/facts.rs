@@ -13,6 +13,8 @@ pub struct Facts<'a> {
     pub definition: Option<&'a Definition>,
     /// Who calls.
     pub caller: Caller<'a>,
+    /// The session in which the call came, as the agent names it; `None` where there are no sessions.
+    pub session: Option<&'a str>,
     /// When.
     pub time: Moment,
 }
@@ -27,6 +29,7 @@ impl Facts<'_> {
             tags: &[],
             client: None,
         },
+        session: None,
         time: Moment { seconds: 0 },
     };
 }

@@ -1,9 +1,12 @@
-//! How many calls may pass in how long, and whose calls are counted together.
+//! How much may pass in how long, and whose calls are counted together.
 //!
 //! It never counts: a [`Limit`] is what was written, a [`Charge`] is what one call takes. Counting is `counters`'.
 
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroU128};
 use std::time::Duration;
+
+use super::amount::Amount;
+use super::source::{Argument, Source};
 
 /// One limit of a policy, compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,16 +17,57 @@ pub struct Limit {
     pub rule: Box<str>,
     /// The JSON Pointer (RFC 6901) of the limit in its document.
     pub pointer: Box<str>,
-    /// The most calls that any stretch of time as long as `window` may hold.
+    /// The most that any stretch of time as long as `window` may hold; at most [`Amount::MAX`].
     pub max: NonZeroU64,
     /// How long a call is counted.
     pub window: Window,
-    /// The most calls back to back (GCRA), less than `max`; `None` if only `max` counts.
+    /// The most back to back (GCRA), less than `max`; `None` if only `max` counts.
     pub burst: Option<NonZeroU32>,
     /// Whose calls share the counter.
     pub scope: Scope,
+    /// What each distinct value of has a counter of its own, in the order of the text, each once.
+    pub by: Box<[Source]>,
+    /// How much a call takes.
+    pub increment: Increment,
+    /// Whether it is counted and told, but refuses nothing.
+    pub is_shadow: bool,
     /// The author's words to the agent, put before the facts.
     pub on_deny: Option<Box<str>>,
+}
+
+impl Limit {
+    /// `max`, as an amount.
+    pub fn capacity(&self) -> Amount {
+        Amount::whole(self.max.get())
+    }
+
+    /// The most that it admits at one moment.
+    pub fn at_once(&self) -> Amount {
+        let burst = self.burst.map(|burst| Amount::whole(burst.get().into()));
+        burst.unwrap_or(self.capacity())
+    }
+
+    /// All paths into the arguments that it reads.
+    pub fn arguments(&self) -> impl Iterator<Item = &Argument> {
+        let by = self.by.iter().filter_map(|source| match source {
+            Source::Argument(argument) => Some(argument),
+            _ => None,
+        });
+        let from = match &self.increment {
+            Increment::Constant(_) => None,
+            Increment::From(argument) => Some(argument),
+        };
+        by.chain(from)
+    }
+}
+
+/// How much a call takes from a limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Increment {
+    /// Always so much; one, unless the author says otherwise. Never nothing, and at most `max`.
+    Constant(Amount),
+    /// What the number there says; the sum, if there are many.
+    From(Argument),
 }
 
 /// A rolling window: any stretch of time of this length, wherever it begins.
@@ -79,15 +123,66 @@ impl Window {
 /// Whose calls share a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// The calls of one grant.
+    /// The calls of one grant at one server.
     Grant,
+    /// The calls of one session; where there is none, those of one grant at one server.
+    Session,
+    /// The calls of all grants at one server.
+    Server,
+    /// All calls of this gateway.
+    Organisation,
 }
 
-/// What one call takes from one limit. The amount is one call until limits can count something else.
+impl Scope {
+    /// As a document spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scope::Grant => "grant",
+            Scope::Session => "session",
+            Scope::Server => "server",
+            Scope::Organisation => "organisation",
+        }
+    }
+
+    /// Whether other grants share the counter: an agent must not be able to watch them by it.
+    pub fn is_shared(self) -> bool {
+        matches!(self, Scope::Server | Scope::Organisation)
+    }
+}
+
+/// What one call takes from one counter of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge<'p> {
     /// The limit that pays.
     pub limit: &'p Limit,
+    /// How much: never more than its `max`.
+    pub amount: Amount,
+    /// Which of its counters; `None` for a limit that has one only.
+    pub subject: Option<Subject>,
+}
+
+/// Which of a limit's counters is meant: the first 16 bytes of a SHA-256 over the session and the values of `by`.
+///
+/// It can be guessed by whoever can guess the values, and is therefore never kept: see `counters`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Subject(NonZeroU128);
+
+impl Subject {
+    pub(super) fn of_hash(hash: [u8; 16]) -> Subject {
+        // No hash that anybody will see is 0; a number that never is makes a charge half as large.
+        Subject(NonZeroU128::new(u128::from_be_bytes(hash)).unwrap_or(NonZeroU128::MAX))
+    }
+
+    /// Some subject.
+    #[cfg(test)]
+    pub(crate) fn in_test(number: u128) -> Subject {
+        Subject::of_hash(number.to_be_bytes())
+    }
+
+    /// The hash.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.get().to_be_bytes()
+    }
 }
 
 /// A limit without room, found while charging.
@@ -97,4 +192,28 @@ pub struct Full<'p> {
     pub limit: &'p Limit,
     /// How long until it would admit this call, if nobody else takes the room: never zero, never too short.
     pub retry_after: Duration,
+    /// What it would still admit: less than the call was to take.
+    pub left: Amount,
+}
+
+/// To which of these a delay is rounded up where the agent must not know it exactly: a second, ten, a minute, ten, an
+/// hour, six, a day, a week; the longest window is 31 days.
+const COARSE_SECONDS: [u64; 9] = [1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800, 2_678_400];
+
+impl Full<'_> {
+    /// The delay that the agent is told: exact where only its own grant is counted, else rounded up, so that it tells
+    /// little of what other agents do.
+    pub fn told_delay(&self) -> Duration {
+        if !self.limit.scope.is_shared() {
+            return self.retry_after;
+        }
+        let coarse = COARSE_SECONDS.map(Duration::from_secs).into_iter();
+        let mut longer = coarse.filter(|coarse| *coarse >= self.retry_after);
+        longer.next().unwrap_or(self.retry_after)
+    }
+
+    /// What is left that the agent is told; `None` where other grants share it.
+    pub fn told_left(&self) -> Option<Amount> {
+        (!self.limit.scope.is_shared()).then_some(self.left)
+    }
 }

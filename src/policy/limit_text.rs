@@ -1,30 +1,47 @@
-//! Reads limits: how many calls, in which span of time.
+//! Reads limits: how much, in which span of time, for whom, and what a call takes.
 //!
-//! It never rounds: a number that is not exactly what it should be is a mistake.
+//! It never guesses what was meant: a key that does not go with another is a mistake.
 
 use std::num::{NonZeroU32, NonZeroU64};
-use std::time::Duration;
 
+use super::amount::Amount;
 use super::document::quoted;
 use super::fields::{self, Fields, Keys, Text, not_built, wrong_type};
-use super::limit::Window;
+use super::limit::{Increment, Scope, Window};
+use super::limit_numbers::{self, burst, max, rate, window};
 use super::mistake::{Mistakes, Place};
+use super::source::{self, Argument, Source};
+use crate::json::Kind;
 
 pub(super) const LIMIT: Keys = Keys {
     built: &[
-        "counter", "window", "max", "scope", "align", "burst", "on_deny",
-    ],
-    not_built: &[
+        "counter",
+        "window",
+        "max",
+        "scope",
         "by",
-        "concurrent",
         "increment",
         "increment_from",
-        "refund_on",
+        "align",
+        "burst",
+        "on_deny",
         "shadow",
     ],
+    not_built: &["concurrent", "refund_on"],
 };
 pub(super) const COUNTER: Keys = Keys {
-    built: &["window", "max", "scope", "align", "burst", "on_deny"],
+    built: &[
+        "window",
+        "max",
+        "scope",
+        "by",
+        "increment",
+        "increment_from",
+        "align",
+        "burst",
+        "on_deny",
+        "shadow",
+    ],
     not_built: LIMIT.not_built,
 };
 pub(super) const RATE_LIMIT: Keys = Keys {
@@ -32,15 +49,15 @@ pub(super) const RATE_LIMIT: Keys = Keys {
     not_built: &[],
 };
 
-const NAMED: &[(&str, Window)] = &[
-    ("second", Window::SECOND),
-    ("minute", Window::MINUTE),
-    ("hour", Window::HOUR),
-    ("day", Window::DAY),
-    ("week", Window::WEEK),
+const SCOPES: &[(&str, Scope)] = &[
+    ("grant", Scope::Grant),
+    ("session", Scope::Session),
+    ("server", Scope::Server),
+    ("organisation", Scope::Organisation),
 ];
-/// What may stand after a number, and how many seconds it is.
-const UNITS: &[(char, u64)] = &[('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+
+/// `by` may name so many paths: each multiplies the counters.
+const BY_MAX: usize = 8;
 
 /// The counter of a `rate_limit`.
 const RATE_LIMIT_COUNTER: &str = "rate_limit";
@@ -53,6 +70,10 @@ pub(super) struct LimitText<'a> {
     pub(super) window: Window,
     pub(super) max: NonZeroU64,
     pub(super) burst: Option<NonZeroU32>,
+    pub(super) scope: Scope,
+    pub(super) by: Vec<Source>,
+    pub(super) increment: Increment,
+    pub(super) is_shadow: bool,
     pub(super) on_deny: Option<Text<'a>>,
 }
 
@@ -103,24 +124,39 @@ fn limit<'a>(
     mistakes: &mut Mistakes,
 ) -> Option<LimitText<'a>> {
     let on_deny = fields.text("on_deny", mistakes);
-    only_built_word(fields, ("scope", "grant"), mistakes);
-    only_built_word(fields, ("align", "rolling"), mistakes);
+    let scope = fields
+        .optional("scope")
+        .map(|place| fields::word(&place, SCOPES, mistakes));
+    let by = by(fields, mistakes);
+    let is_shadow = fields.flag("shadow", mistakes);
+    align(fields, mistakes);
     let window = fields
         .required("window", mistakes)
         .and_then(|place| window(&place, mistakes));
     let max = fields
         .required("max", mistakes)
         .and_then(|place| max(&place, mistakes));
-    let burst = match fields.optional("burst") {
-        Some(place) => Some(burst(&place, max, mistakes)?),
-        None => None,
+    let burst = fields
+        .optional("burst")
+        .map(|place| burst(&place, max, mistakes));
+    let most = match (burst, max) {
+        (Some(burst), _) => burst.map(|burst| ("burst", Amount::whole(burst.get().into()))),
+        (None, max) => max.map(|max| ("max", Amount::whole(max.get()))),
     };
+    let increment = increment(fields, most, mistakes);
     Some(LimitText {
         place: place.clone(),
         counter: "",
         window: window?,
         max: max?,
-        burst,
+        burst: match burst {
+            Some(burst) => Some(burst?),
+            None => None,
+        },
+        scope: scope.unwrap_or(Some(Scope::Grant))?,
+        by: by?,
+        increment: increment?,
+        is_shadow: is_shadow.unwrap_or(false),
         on_deny,
     })
 }
@@ -128,7 +164,7 @@ fn limit<'a>(
 /// Reads `{"max": 10, "window": 60}` or `"10/minute"`.
 pub(super) fn rate_limit<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Option<LimitText<'a>> {
     let (max, window) = match place.value.as_str() {
-        Some(text) => short(text).or_else(|| {
+        Some(text) => rate(text).or_else(|| {
             mistakes.advise(
                 place,
                 format!("the rate {text:?} cannot be read"),
@@ -140,10 +176,10 @@ pub(super) fn rate_limit<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Opti
             let fields = Fields::read(place, RATE_LIMIT, mistakes)?;
             let max = fields
                 .required("max", mistakes)
-                .and_then(|place| self::max(&place, mistakes));
+                .and_then(|place| limit_numbers::max(&place, mistakes));
             let window = fields
                 .required("window", mistakes)
-                .and_then(|place| self::window(&place, mistakes));
+                .and_then(|place| limit_numbers::window(&place, mistakes));
             (max?, window?)
         }
     };
@@ -153,133 +189,107 @@ pub(super) fn rate_limit<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Opti
         window,
         max,
         burst: None,
+        scope: Scope::Grant,
+        by: Vec::new(),
+        increment: Increment::Constant(Amount::ONE),
+        is_shadow: false,
         on_deny: None,
     })
 }
 
-pub(super) fn short(rate: &str) -> Option<(NonZeroU64, Window)> {
-    let (max, span) = rate.split_once('/')?;
-    Some((
-        NonZeroU64::new(whole(max)?)?,
-        named(span).or_else(|| counted(span))?,
-    ))
-}
-
-fn window(place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Window> {
-    let value = place.value;
-    let text = value.as_str().or(value.as_number());
-    let Some(text) = text else {
-        wrong_type(place, "a string or a whole number of seconds", mistakes);
-        return None;
-    };
-    let found = match value.as_number() {
-        Some(number) => whole(number).and_then(Window::from_seconds),
-        None => named(text).or_else(|| counted(text)),
-    };
-    if found.is_none() && text == "month" {
-        not_built(place, "month", mistakes);
-    } else if found.is_none() {
-        let names = || NAMED.iter().map(|(name, _)| *name);
-        let remedy = match fields::nearest(text, names()) {
-            Some(near) if value.as_str().is_some() => format!("did you mean {near:?}?"),
-            _ => format!(
-                "write {}, whole seconds, or such as \"90s\", \"15m\", \"6h\", \"30d\"; at most 31 days",
-                quoted(names(), ", ")
-            ),
-        };
-        mistakes.advise(
-            place,
-            format!("the window {} cannot be read", value.raw()),
-            remedy,
-        );
-    }
-    found
-}
-
-fn named(text: &str) -> Option<Window> {
-    let found = NAMED.iter().find(|(name, _)| *name == text)?;
-    Some(found.1)
-}
-
-fn counted(text: &str) -> Option<Window> {
-    Window::from_seconds(span_of_time(text)?.as_secs())
-}
-
-/// `"90s"`, `"15m"`, `"6h"`, `"30d"`
-pub(super) fn span_of_time(text: &str) -> Option<Duration> {
-    let (count, length) = UNITS
-        .iter()
-        .find_map(|(unit, length)| Some((text.strip_suffix(*unit)?, length)))?;
-    Some(Duration::from_secs(whole(count)?.checked_mul(*length)?))
-}
-
-/// A whole number without sign, point, exponent or leading zeros.
-pub(super) fn whole(text: &str) -> Option<u64> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number: u64 = text.parse().ok().filter(|_| is_plain)?;
-    (text == "0" || !text.starts_with('0')).then_some(number)
-}
-
-fn max(place: &Place<'_>, mistakes: &mut Mistakes) -> Option<NonZeroU64> {
-    let Some(text) = place.value.as_number() else {
-        wrong_type(place, "a whole number", mistakes);
-        return None;
-    };
-    let max = whole(text).and_then(NonZeroU64::new);
-    if max.is_none() {
-        let remedy = match text {
-            "0" => "to refuse every call write \"action\": \"deny\"",
-            _ => "write it without sign, point and exponent",
-        };
-        mistakes.advise(
-            place,
-            format!("max must be a whole number from 1, not {text}"),
-            remedy,
-        );
-    }
-    max
-}
-
-fn burst(
-    place: &Place<'_>,
-    max: Option<NonZeroU64>,
+/// `increment` or `increment_from`; one call each where neither stands.
+fn increment(
+    fields: &Fields<'_>,
+    most: Option<(&str, Amount)>,
     mistakes: &mut Mistakes,
-) -> Option<NonZeroU32> {
-    let Some(text) = place.value.as_number() else {
-        wrong_type(place, "a whole number", mistakes);
-        return None;
+) -> Option<Increment> {
+    let constant = fields.optional("increment");
+    let Some(from) = fields.optional("increment_from") else {
+        return match constant {
+            None => Some(Increment::Constant(Amount::ONE)),
+            Some(place) => {
+                limit_numbers::increment(&place, most, mistakes).map(Increment::Constant)
+            }
+        };
     };
-    let number = whole(text).and_then(|number| u32::try_from(number).ok());
-    let burst = number
-        .and_then(NonZeroU32::new)
-        .filter(|burst| max.is_none_or(|max| u64::from(burst.get()) < max.get()));
-    if burst.is_none() {
+    if constant.is_some() {
         mistakes.advise(
-            place,
-            format!("burst must be a whole number from 1 and less than max, not {text}"),
-            "leave burst out to allow max calls back to back",
+            &from.key(),
+            "\"increment\" and \"increment_from\" exclude each other",
+            "remove one of them",
         );
     }
-    burst
+    if fields.optional("burst").is_some() {
+        mistakes.advise(
+            &from.key(),
+            "\"increment_from\" does not go with \"burst\"",
+            "remove one of them",
+        );
+    }
+    let text = Text::read(&from, mistakes)?;
+    if !source::is_below("args", text.text) {
+        mistakes.advise(
+            &from,
+            format!(
+                "{:?} is not an argument: only those say how much a call takes",
+                text.text
+            ),
+            "write a path such as args.amount",
+        );
+        return None;
+    }
+    Argument::parse(text.text)
+        .map_err(|what| mistakes.add(&from, what))
+        .ok()
+        .map(Increment::From)
 }
 
-/// Accepts the one word that is built for a key; all others are mistakes.
-fn only_built_word(fields: &Fields<'_>, (key, built): (&str, &str), mistakes: &mut Mistakes) {
-    let Some(place) = fields.optional(key) else {
+/// The paths of `by` in the order of their text, so that another order of the author's names the same counters.
+fn by(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Vec<Source>> {
+    let Some(place) = fields.optional("by") else {
+        return Some(Vec::new());
+    };
+    let texts = fields::list(&place, mistakes, Text::read);
+    let written = place.value.elements().count();
+    if written == 0 && place.value.kind() == Kind::Array {
+        mistakes.advise(
+            &place,
+            "must not be empty",
+            "leave it out to count all together",
+        );
+    }
+    if written > BY_MAX {
+        mistakes.add(&place, format!("more than {BY_MAX} paths"));
+    }
+    let mut sources: Vec<Source> = Vec::new();
+    for text in &texts {
+        match Source::parse(text.text) {
+            Err(what) => mistakes.add(&text.place, what),
+            Ok(source) if sources.contains(&source) => {
+                mistakes.add(&text.place, format!("{source} is here twice"));
+            }
+            Ok(source) => sources.push(source),
+        }
+    }
+    sources.sort_by_cached_key(Source::to_string);
+    (sources.len() == written && written > 0).then_some(sources)
+}
+
+/// Only rolling windows are built.
+fn align(fields: &Fields<'_>, mistakes: &mut Mistakes) {
+    let Some(place) = fields.optional("align") else {
         return;
     };
-    let known: &[&str] = match key {
-        "scope" => &["grant", "session", "server", "organisation"],
-        _ => &["rolling", "calendar"],
-    };
     match place.value.as_str() {
-        Some(word) if word == built => {}
-        Some(word) if known.contains(&word) => not_built(&place, word, mistakes),
-        Some(word) => mistakes.advise(
-            &place,
-            format!("{word:?} is not known here"),
-            format!("write {}", quoted(known.iter().copied(), " or ")),
-        ),
+        Some("rolling") => {}
+        Some(word @ "calendar") => not_built(&place, word, mistakes),
+        Some(word) => {
+            let remedy = format!(
+                "write {}",
+                quoted(["rolling", "calendar"].into_iter(), " or ")
+            );
+            mistakes.advise(&place, format!("{word:?} is not known here"), remedy);
+        }
         None => wrong_type(&place, "a string", mistakes),
     }
 }

@@ -1,11 +1,12 @@
 //! Collects the limits of a policy: those of one entry, and counters that several share.
 //!
-//! It never makes two limits of one counter: who names a shared one gets the very same.
+//! It never makes two limits of one counter: who names a shared one gets the very same, or its one twin in shadow.
 
 use std::collections::{HashMap, HashSet};
 
+use super::document::Mode;
 use super::fields::{Text, nearest};
-use super::limit::{Limit, Scope};
+use super::limit::Limit;
 use super::limit_text::{LimitText, LimitUse};
 use super::mistake::{Mistakes, escaped};
 
@@ -35,7 +36,7 @@ impl<'a> Limits<'a> {
     pub(super) fn of(
         &mut self,
         uses: &[LimitUse<'_>],
-        base: &str,
+        (base, mode): (&str, Mode),
         mistakes: &mut Mistakes,
     ) -> Vec<usize> {
         let mut seen = HashSet::new();
@@ -51,12 +52,41 @@ impl<'a> Limits<'a> {
             }
             match limit {
                 LimitUse::Own(text) => {
-                    places.push(self.add(text, format!("{base}/limits/{}", escaped(name))));
+                    let index = self.add(text, format!("{base}/limits/{}", escaped(name)));
+                    self.all[index].is_shadow |= mode == Mode::Shadow;
+                    places.push(index);
                 }
-                LimitUse::Shared(text) => places.extend(self.shared(text, mistakes)),
+                LimitUse::Shared(text) => {
+                    let found = self.shared(text, mistakes);
+                    places.extend(found.map(|index| match mode {
+                        Mode::Enforced => index,
+                        Mode::Shadow => self.in_shadow(index),
+                    }));
+                }
             }
         }
         places
+    }
+
+    /// The limit in shadow, as an entry in shadow charges it: where others enforce it, it has a twin.
+    fn in_shadow(&mut self, index: usize) -> usize {
+        let limit = &self.all[index];
+        let is_twin = |other: &Limit| other.is_shadow && other.rule == limit.rule;
+        if let Some(twin) = self.all.iter().position(is_twin) {
+            return twin;
+        }
+        let twin = Limit {
+            index: self.all.len(),
+            is_shadow: true,
+            ..limit.clone()
+        };
+        self.all.push(twin);
+        self.all.len() - 1
+    }
+
+    /// The limit at a place.
+    pub(super) fn at(&self, index: usize) -> &Limit {
+        &self.all[index]
     }
 
     /// All limits, each at its index.
@@ -86,7 +116,10 @@ impl<'a> Limits<'a> {
             max: text.max,
             window: text.window,
             burst: text.burst,
-            scope: Scope::Grant,
+            scope: text.scope,
+            by: text.by.clone().into(),
+            increment: text.increment.clone(),
+            is_shadow: text.is_shadow,
             on_deny: text.on_deny.as_ref().map(|text| text.text.into()),
         });
         index

@@ -3,6 +3,7 @@
 //! `Policy::decide` is a function of its arguments and nothing else: no I/O, no async, no clock, no locks.
 //! Whether a limit has room left is not known here: a decision that depends on one says so, as a [`Charge`].
 
+mod amount;
 mod collection;
 mod collection_text;
 mod compare;
@@ -24,10 +25,13 @@ mod import;
 mod input_schema;
 mod ip_range;
 mod limit;
+mod limit_numbers;
 mod limit_text;
 mod limits;
 mod locate;
 mod lookalike;
+mod meaning;
+mod measure;
 mod mistake;
 mod name;
 mod named_keys;
@@ -43,11 +47,13 @@ mod rules_text;
 mod schema;
 mod sentence;
 mod slash_glob;
+mod source;
 mod text_test;
 mod tools;
 mod truth;
 mod words;
 
+pub use amount::Amount;
 pub use compare::{Calls, Change, Comparison, Direction, Edition, Effect, EffectKind, WorstCase};
 pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
 pub use definition::{Definition, Hints};
@@ -55,12 +61,12 @@ pub use editor::json_schema;
 pub use explain::{Explanation, Look, Spot, Step, Taken, explain};
 pub use facts::{Caller, Facts, Listing, Moment};
 pub use import::{Canonical, Format, Note, PolicyText};
-pub use limit::{Charge, Full, Limit, Scope, Window};
-pub use locate::positions;
+pub use limit::{Charge, Full, Increment, Limit, Scope, Subject, Window};
 pub use mistake::Mistake;
 pub use own_tests::Ran;
 pub use review::{Offer, Review, Unmatched};
 pub use sentence::{APPROVAL_REQUIRED, DENIED};
+pub use source::{Argument, Source};
 pub use words::in_groups;
 
 use crate::json::Value;
@@ -68,6 +74,7 @@ use collection::Surface;
 use condition::Scene;
 use document::{Fallback, Mode, Unlisted};
 use explain::Witness;
+use measure::Charges;
 use rules::{Objection, Rules};
 use tools::{Names, Speaker, Tools};
 use truth::Work;
@@ -160,10 +167,15 @@ impl Policy {
                 Mode::Enforced => return Decision::Deny(denial),
             }
         }
-        match rules::asking(rules(), scene, shadowed) {
-            Err(denial) => Decision::Deny(denial),
-            Ok(Some(held)) => Decision::Hold(held),
-            Ok(None) => Decision::Allow(Permit::new(self.charges(rules()))),
+        let asking = match rules::asking(rules(), scene, shadowed) {
+            Err(denial) => return Decision::Deny(denial),
+            Ok(asking) => asking,
+        };
+        // No person is asked about a call that could not be counted afterwards.
+        match (self.charges(rules(), scene, shadowed), asking) {
+            (Err(denial), _) => Decision::Deny(denial),
+            (Ok(_), Some(held)) => Decision::Hold(held),
+            (Ok(charges), None) => Decision::Allow(Permit::new(charges)),
         }
     }
 
@@ -252,24 +264,28 @@ impl Policy {
         Ok(speaker)
     }
 
-    /// What a call takes from all these, once from each limit: two lists may name one shared counter.
+    /// What a call takes from all these, once from each limit: two lists may name one shared counter. A limit in shadow
+    /// that cannot be charged is told and left out.
     fn charges<'p>(
         &'p self,
         rules: impl Iterator<Item = &'p Rules>,
-    ) -> smallvec::SmallVec<[Charge<'p>; 4]> {
-        let mut charges = smallvec::SmallVec::new();
+        scene: Scene<'_, '_>,
+        shadowed: &mut Vec<Shadowed<'p>>,
+    ) -> Result<Charges<'p>, Denial<'p>> {
+        let mut charges = Charges::new();
         for &index in rules.flat_map(|rules| &rules.limits) {
-            let charge = Charge {
-                limit: &self.limits[index],
-            };
-            let is_new = !charges
-                .iter()
-                .any(|other: &Charge<'_>| other.limit.index == index);
-            if is_new {
-                charges.push(charge);
+            let limit = &self.limits[index];
+            let is_old = charges.iter().any(|other| other.limit.index == index);
+            if is_old {
+                continue;
+            }
+            match limit.charge(scene, &mut charges) {
+                Ok(()) => {}
+                Err(denial) if limit.is_shadow => shadowed.push(Shadowed::Denied(denial)),
+                Err(denial) => return Err(denial),
             }
         }
-        charges
+        Ok(charges)
     }
 }
 

@@ -84,6 +84,53 @@ impl<'a> Number<'a> {
             .expect("a number's text is never NaN")
     }
 
+    /// Whether it is less than zero.
+    pub(super) fn is_negative(&self) -> bool {
+        self.is_negative
+    }
+
+    /// In millionths, rounded up to a whole one and without the sign; `u64::MAX` for all that has more digits than fit.
+    pub(super) fn millionths_up(&self) -> u64 {
+        if self.is_zero() {
+            return 0;
+        }
+        let Ok(places) = usize::try_from(self.magnitude + 6) else {
+            return 1;
+        };
+        // Any number of 19 digits fits into 64 bits.
+        if places > 19 {
+            return u64::MAX;
+        }
+        let mut digits = self.digits();
+        let mut whole = 0;
+        for _ in 0..places {
+            whole = whole * 10 + u64::from(digits.next().unwrap_or(b'0') - b'0');
+        }
+        whole + u64::from(digits.next().is_some())
+    }
+
+    /// How many digits it has behind the point.
+    pub(super) fn decimal_places(&self) -> u64 {
+        let digits = self.digits().count() as i64;
+        u64::try_from(digits - self.magnitude).unwrap_or(0)
+    }
+
+    /// One text for all spellings of one value. A number with a fraction stands for the nearest double: else the digits
+    /// that a server's reader drops (`5.00000000000000000001`) would make ever new values of one.
+    pub(super) fn canonical(&self) -> String {
+        if self.decimal_places() > 0 && self.nearest.is_finite() {
+            let text = format!("{}", self.nearest);
+            let rounded = Number::parse(&text).expect("a finite double is a decimal");
+            return rounded.spelled();
+        }
+        self.spelled()
+    }
+
+    fn spelled(&self) -> String {
+        let sign = if self.is_negative { "-" } else { "" };
+        format!("{sign}{}{}e{}", self.whole, self.fraction, self.magnitude)
+    }
+
     fn sign(&self) -> i8 {
         match (self.is_negative, self.is_zero()) {
             (true, _) => -1,
@@ -164,6 +211,33 @@ mod tests {
                 (exactly, as_doubles),
                 "{left} and {right}"
             );
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_value_have_one_canonical_text() {
+        let canonical = |text| Number::parse(text).expect("a number").canonical();
+        for (left, right) in [
+            ("5", "5.0"),
+            ("5", "5e0"),
+            ("5", "0.5e1"),
+            ("5", "5.00000000000000000001"),
+            ("0", "-0"),
+            ("0", "-1e-400"),
+            ("0.1", "0.10000000000000000001"),
+            ("9007199254740992", "9007199254740992.5"),
+            ("1e400", "10e399"),
+        ] {
+            assert_eq!(canonical(left), canonical(right), "{left} and {right}");
+        }
+        for (left, right) in [
+            ("9007199254740992", "9007199254740993"),
+            ("5", "-5"),
+            ("5", "50"),
+            ("0.5", "5"),
+            ("0.1", "0.2"),
+        ] {
+            assert_ne!(canonical(left), canonical(right), "{left} and {right}");
         }
     }
 

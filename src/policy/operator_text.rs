@@ -12,7 +12,7 @@ use super::entry_text::Test;
 use super::fields::{Text, nearest, wrong_type};
 use super::host::Host;
 use super::ip_range::IpRange;
-use super::limit_text::whole;
+use super::limit_numbers::whole;
 use super::mistake::{Mistakes, Place};
 use super::name::Glob;
 use super::number::Number;

@@ -4,8 +4,8 @@
 
 use super::document::quoted;
 use super::fields::{Fields, Keys, Text, wrong_type};
-use super::limit::{Charge, Limit};
-use super::limit_text::whole;
+use super::limit::Charge;
+use super::limit_numbers::whole;
 use super::mistake::{Mistakes, Place, unescaped};
 use super::name::Glob;
 use super::{Call, Decision, Definition, Facts, Moment, Policy};
@@ -207,9 +207,10 @@ fn found(decision: Decision<'_>, times: u64) -> Found {
             found("deny", rule.into_iter().map(Into::into).collect())
         }
         Decision::Allow(permit) => {
-            let is_full = |charge: &&Charge<'_>| at_once(charge.limit) < times;
+            let is_full = |charge: &&Charge<'_>| is_full_after(times, charge);
             let full = permit.charges().iter().filter(is_full);
-            let full: Vec<_> = full.map(|charge| charge.limit.rule.to_string()).collect();
+            let mut full: Vec<_> = full.map(|charge| charge.limit.rule.to_string()).collect();
+            full.dedup();
             match full.is_empty() {
                 true => found("allow", full),
                 false => found("deny", full),
@@ -218,9 +219,9 @@ fn found(decision: Decision<'_>, times: u64) -> Found {
     }
 }
 
-/// The most calls that a limit admits at one moment.
-fn at_once(limit: &Limit) -> u64 {
-    limit
-        .burst
-        .map_or(limit.max.get(), |burst| burst.get().into())
+/// Whether the last of so many such calls is refused.
+fn is_full_after(times: u64, charge: &Charge<'_>) -> bool {
+    let taken = u128::from(charge.amount.millionths()) * u128::from(times);
+    let room = charge.limit.at_once().millionths();
+    !charge.limit.is_shadow && !charge.amount.is_nothing() && taken > u128::from(room)
 }

@@ -118,9 +118,9 @@ fn add(
         });
         rules.approve_if.extend(asking);
     }
-    rules.limits = limits.of(&text.limits, &ids.base, mistakes);
-    rules.protected = protected(rules, Mode::Enforced);
-    rules.shadow_protected = protected(rules, Mode::Shadow);
+    rules.limits = limits.of(&text.limits, (&ids.base, mode), mistakes);
+    rules.protected = protected((rules, limits), Mode::Enforced);
+    rules.shadow_protected = protected((rules, limits), Mode::Shadow);
     settle_needs(rules);
 }
 
@@ -225,8 +225,8 @@ fn facts(clauses: &[Clause]) -> impl Iterator<Item = &Fact> {
     conditions.filter_map(|one| one.path.fact.as_ref())
 }
 
-/// The keys that the schema and the conditions of all entries in this mode name.
-fn protected(rules: &Rules, mode: Mode) -> Protected<Rule> {
+/// The keys that the schema, the conditions of all entries and the limits in this mode name.
+fn protected((rules, limits): (&Rules, &Limits<'_>), mode: Mode) -> Protected<Rule> {
     let mut protected = Protected::default();
     let schema = rules.schema.iter().filter(|schema| schema.mode == mode);
     for schema in schema {
@@ -238,6 +238,18 @@ fn protected(rules: &Rules, mode: Mode) -> Protected<Rule> {
     for entry in rules.entries().filter(|entry| entry.mode == mode) {
         for condition in conditions(&entry.clauses) {
             protected.add(&condition.path.steps, &entry.rule);
+        }
+    }
+    let limits = rules.limits.iter().map(|&index| limits.at(index));
+    for limit in limits.filter(|limit| limit.is_shadow == (mode == Mode::Shadow)) {
+        let rule = Rule {
+            id: limit.rule.clone(),
+            pointer: limit.pointer.clone(),
+            on_deny: None,
+            words: limit.allowance().into(),
+        };
+        for argument in limit.arguments() {
+            protected.add(&argument.steps, &rule);
         }
     }
     protected

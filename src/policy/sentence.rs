@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use super::amount::Amount;
 use super::decision::{Denial, Held, Rule, Shadowed};
-use super::limit::{Limit, Scope, Window};
+use super::limit::{Full, Increment};
 
 /// MCP recommends names of at most 128 characters; more of the agent's own text is not sent back to it.
 const NAME_CHARS_MAX: usize = 128;
@@ -14,6 +15,8 @@ const NAME_CHARS_MAX: usize = 128;
 pub const DENIED: &str = "[POLICY DENIED]";
 /// What every sentence about a call that waits for a person begins with.
 pub const APPROVAL_REQUIRED: &str = "[APPROVAL REQUIRED]";
+/// What is said where nobody knows when there will be room.
+const LATER: &str = "The call was not run; try again later.";
 
 impl<'p> Denial<'p> {
     /// What to tell the agent, after [`DENIED`]. `tool` is the name that was called.
@@ -23,9 +26,19 @@ impl<'p> Denial<'p> {
             Denial::Unavailable(_) => format!("{tool} is not available to this grant."),
             Denial::Rule(rule) => refusal(&tool, rule, &rule.words),
             Denial::Argument { rule, words } => refusal(&tool, rule, words),
+            Denial::Uncounted { limit, words } => {
+                let facts = facts_after(&limit.on_deny, words);
+                format!("{tool}: {facts}. The call was not run.")
+            }
             Denial::LimitReached(full) => {
-                let facts = facts_after(&full.limit.on_deny, &allowance(full.limit));
-                format!("{tool}: {facts}. {}", next_possible(full.retry_after))
+                let facts = facts_after(&full.limit.on_deny, &allowance(full));
+                format!("{tool}: {facts}. {}", next_possible(full.told_delay()))
+            }
+            Denial::CountersFull(limit) => {
+                let facts = facts_after(&limit.on_deny, &limit.allowance());
+                format!(
+                    "{tool}: {facts}; too many different ones are being counted, and this one is new. {LATER}"
+                )
             }
             Denial::Guard { retry_after } => format!(
                 "{tool}: too many calls at once from this grant. {}",
@@ -39,9 +52,17 @@ impl<'p> Denial<'p> {
         match self {
             Denial::Unavailable(_) => "unavailable",
             Denial::Rule(_) => "rule",
-            Denial::Argument { .. } => "argument",
-            Denial::LimitReached(_) => "limit",
+            Denial::Argument { .. } | Denial::Uncounted { .. } => "argument",
+            Denial::LimitReached(_) | Denial::CountersFull(_) => "limit",
             Denial::Guard { .. } => "guard",
+        }
+    }
+
+    /// What metrics call it, from a closed list: the kind, but for what an operator can mend by a setting.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Denial::CountersFull(_) => "counters_full",
+            denial => denial.kind(),
         }
     }
 
@@ -49,7 +70,9 @@ impl<'p> Denial<'p> {
     pub fn rule(&self) -> Option<&'p str> {
         match self {
             Denial::Rule(rule) | Denial::Argument { rule, .. } => Some(&rule.id),
-            Denial::LimitReached(full) => Some(&full.limit.rule),
+            Denial::LimitReached(Full { limit, .. })
+            | Denial::Uncounted { limit, .. }
+            | Denial::CountersFull(limit) => Some(&limit.rule),
             Denial::Unavailable(_) | Denial::Guard { .. } => None,
         }
     }
@@ -58,7 +81,9 @@ impl<'p> Denial<'p> {
     pub fn pointer(&self) -> Option<&'p str> {
         match self {
             Denial::Rule(rule) | Denial::Argument { rule, .. } => Some(&rule.pointer),
-            Denial::LimitReached(full) => Some(&full.limit.pointer),
+            Denial::LimitReached(Full { limit, .. })
+            | Denial::Uncounted { limit, .. }
+            | Denial::CountersFull(limit) => Some(&limit.pointer),
             Denial::Unavailable(_) | Denial::Guard { .. } => None,
         }
     }
@@ -113,24 +138,14 @@ fn facts_after(on_deny: &Option<Box<str>>, facts: &str) -> String {
     format!("{own}{stop} {facts}")
 }
 
-fn allowance(limit: &Limit) -> String {
-    let calls = if limit.max.get() == 1 {
-        "call"
-    } else {
-        "calls"
-    };
-    let span = match limit.window {
-        Window::SECOND | Window::MINUTE | Window::HOUR | Window::DAY | Window::WEEK => {
-            format!("per {}", limit.window.name())
-        }
-        window => format!("in any {} s", window.length().as_secs()),
-    };
-    let burst = match limit.burst {
-        Some(burst) => format!(", {burst} of them back to back"),
-        None => String::new(),
-    };
-    let Scope::Grant = limit.scope;
-    format!("at most {} {calls} {span} for this grant{burst}", limit.max)
+/// What the limit allows, and of something other than calls how much is left.
+fn allowance(full: &Full<'_>) -> String {
+    let allowance = full.limit.allowance();
+    let counts_calls = full.limit.increment == Increment::Constant(Amount::ONE);
+    match full.told_left().filter(|_| !counts_calls) {
+        Some(left) => format!("{allowance}, of which {left} is left"),
+        None => allowance,
+    }
 }
 
 /// Whole seconds, rounded up: an agent that waits as told is not refused again.

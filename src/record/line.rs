@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::counters::{Charged, CounterKey, Taken};
-use crate::policy::{Denial, Held, Rule, Shadowed};
+use crate::policy::{Amount, Denial, Full, Held, Rule, Shadowed};
 
 /// Bytes of a tool's name in a line. MCP asks for names of at most 128 characters.
 const TOOL_MAX: usize = 256;
@@ -85,7 +85,9 @@ impl<'a> Verdict<'a> {
         match denial {
             Denial::Unavailable(unavailable) => named(unavailable.reason(), None),
             Denial::Rule(rule) | Denial::Argument { rule, .. } => Verdict::by("deny", rule),
-            Denial::LimitReached(full) => named(&full.limit.rule, Some(&full.limit.pointer)),
+            Denial::LimitReached(Full { limit, .. })
+            | Denial::Uncounted { limit, .. }
+            | Denial::CountersFull(limit) => named(&limit.rule, Some(&limit.pointer)),
             Denial::Guard { .. } => named("(guard)", None),
         }
     }
@@ -258,7 +260,8 @@ impl Line {
     }
 }
 
-/// What a line says of one counter: `until` and `period` are those of [`Charged`].
+/// What a line says of one counter: `until` and `period` are those of [`Charged`], `amount` is in millionths, and one
+/// where it is left out.
 #[derive(Debug, Serialize, Deserialize)]
 struct LineCharge {
     #[serde(serialize_with = "text", deserialize_with = "key")]
@@ -267,6 +270,8 @@ struct LineCharge {
     until: u64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     sliced: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    amount: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     period: Option<u64>,
 }
@@ -277,11 +282,13 @@ impl LineCharge {
             Charged::Burst { period, .. } => Some(period),
             _ => None,
         };
+        let amount = charged.amount().filter(|amount| *amount != Amount::ONE);
         LineCharge {
             counter,
             at: charged.at().nanos(),
             until: charged.until().nanos(),
             sliced: matches!(charged, Charged::Slice { .. }),
+            amount: amount.map(Amount::millionths),
             period,
         }
     }
@@ -289,10 +296,11 @@ impl LineCharge {
     fn charged(&self) -> (CounterKey, Charged) {
         let at = Timestamp::from_nanos(self.at);
         let until = Timestamp::from_nanos(self.until);
+        let amount = self.amount.map_or(Amount::ONE, Amount::from_millionths);
         let charged = match (self.period, self.sliced) {
             (Some(period), _) => Charged::Burst { at, until, period },
-            (None, true) => Charged::Slice { at, until },
-            (None, false) => Charged::Call { at, until },
+            (None, true) => Charged::Slice { at, until, amount },
+            (None, false) => Charged::Call { at, until, amount },
         };
         (self.counter, charged)
     }

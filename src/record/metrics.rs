@@ -209,7 +209,7 @@ pub struct ServerMetrics {
     allowed: Counter,
     held: Counter,
     undecidable: Counter,
-    denied: [Counter; 5],
+    denied: [Counter; DENIALS.len()],
     shadowed: [Counter; 4],
     /// Messages other than tool calls that were passed on.
     pub passed: Counter,
@@ -228,8 +228,15 @@ impl std::fmt::Debug for ServerMetrics {
     }
 }
 
-/// Kinds of denial, in the order of `ServerMetrics::denied`.
-const DENIALS: [&str; 5] = ["unavailable", "rule", "argument", "limit", "guard"];
+/// Labels of denials, in the order of `ServerMetrics::denied`.
+const DENIALS: [&str; 6] = [
+    "unavailable",
+    "rule",
+    "argument",
+    "limit",
+    "counters_full",
+    "guard",
+];
 
 /// Kinds of what rules in shadow would have done, in the order of `ServerMetrics::shadowed`.
 const SHADOWED: [&str; 4] = ["rule", "argument", "limit", "approval"];
@@ -301,7 +308,7 @@ impl ServerMetrics {
 
     /// A call that was denied.
     pub fn denied(&self, denial: &Denial<'_>) {
-        let kind = DENIALS.iter().position(|&kind| kind == denial.kind());
+        let kind = DENIALS.iter().position(|&kind| kind == denial.label());
         self.denied[kind.expect("DENIALS has every kind, as a test checks")].increment(1);
     }
 

@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::clock::{Clock, Hands};
-use crate::counters::tests::{START, account, charges, limit};
-use crate::counters::{Account, Admitted, COUNTERS_MAX, Counters};
-use crate::policy::{Limit, Window};
+use crate::counters::tests::{START, account, charges, limit, many, restored, whole};
+use crate::counters::{Account, Admitted, Counters};
+use crate::policy::{Amount, Limit, Window};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -77,7 +77,7 @@ struct One {
 impl One {
     fn new(max: u64) -> One {
         let limits = [limit(0, max, Window::MINUTE)];
-        let counters = Counters::new(COUNTERS_MAX);
+        let counters = many();
         let account = account(&counters, &limits);
         One {
             limits,

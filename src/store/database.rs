@@ -30,6 +30,8 @@ CREATE TABLE snapshot (one INTEGER PRIMARY KEY CHECK (one = 1), newest INTEGER N
 CREATE TABLE counters (key BLOB PRIMARY KEY NOT NULL, past BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE positions (worker INTEGER PRIMARY KEY NOT NULL, segment INTEGER NOT NULL, byte_offset INTEGER NOT NULL) STRICT;
 CREATE TABLE catalogue (server TEXT PRIMARY KEY NOT NULL, tools TEXT NOT NULL, listed_at INTEGER NOT NULL) STRICT;
+", "
+CREATE TABLE secrets (name TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT;
 "];
 
 /// All that the store can be asked.
@@ -43,6 +45,7 @@ pub(super) enum Message {
     SaveAnchor(Anchor, Sender<()>),
     Counters(Sender<KeptCounters>),
     SaveCounters(KeptCounters, Sender<()>),
+    CountersSecret([u8; 32], Sender<[u8; 32]>),
     Catalogue(Box<str>, Sender<Option<KeptCatalogue>>),
     SaveCatalogue(KeptCatalogue, Sender<()>),
 }
@@ -128,6 +131,10 @@ impl Database {
             Message::SaveCounters(counters, to) => {
                 let done = self.save_counters(&counters);
                 self.reply(to, "keep the counters", done);
+            }
+            Message::CountersSecret(fresh, to) => {
+                let found = self.counters_secret(fresh);
+                self.reply(to, "keep the counters' secret", found);
             }
             Message::Catalogue(server, to) => {
                 self.reply(to, "find a catalogue", self.catalogue(&server));
@@ -268,6 +275,26 @@ impl Database {
             }
         }
         transaction.commit()
+    }
+
+    /// On the disk before it is used, even if the power goes: keys made with a lost one would name nothing any more.
+    fn counters_secret(&self, fresh: [u8; 32]) -> Kept<[u8; 32]> {
+        let find = || {
+            let secret = "SELECT value FROM secrets WHERE name = 'counters'";
+            let found = self.connection.query_row(secret, [], |row| row.get(0));
+            found.optional()
+        };
+        if let Some(kept) = find()? {
+            return Ok(kept);
+        }
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.connection.execute(
+            "INSERT OR IGNORE INTO secrets (name, value) VALUES ('counters', ?1)",
+            params![fresh],
+        )?;
+        self.connection
+            .pragma_update(None, "synchronous", "NORMAL")?;
+        Ok(find()?.unwrap_or(fresh))
     }
 
     fn catalogue(&self, server: &str) -> Kept<Option<KeptCatalogue>> {

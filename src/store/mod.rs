@@ -147,6 +147,11 @@ impl Store {
         self.send(|to| Message::SaveCounters(counters, to))
     }
 
+    /// The secret behind the counters' keys; the first time `fresh` is kept and becomes it.
+    pub fn counters_secret(&self, fresh: [u8; 32]) -> Reply<[u8; 32]> {
+        self.send(|to| Message::CountersSecret(fresh, to))
+    }
+
     /// What a server offered when it was last asked.
     pub fn catalogue(&self, server: &str) -> Reply<Option<KeptCatalogue>> {
         self.send(|to| Message::Catalogue(server.into(), to))

@@ -51,7 +51,7 @@ fn limits(checked: &Checked<'_>) -> Value {
             "pointer": limit.pointer,
             "line": line,
             "column": column,
-            "meaning": super::text::meaning(limit),
+            "meaning": limit.meaning(),
         })
     });
     told.collect()

@@ -6,8 +6,6 @@ mod json;
 mod text;
 mod watch;
 
-pub(super) use text::meaning;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

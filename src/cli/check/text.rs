@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Effects, Style};
 
 use super::{Checked, Compared};
 use crate::cli::excerpt::{Weight, pointed};
-use crate::policy::{Limit, Unmatched, in_groups};
+use crate::policy::Unmatched;
 
 const RED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 const GREEN: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
@@ -74,7 +74,7 @@ fn limits(text: &mut String, checked: &Checked<'_>) {
         .positions(limits.iter().map(|limit| &*limit.pointer));
     for (limit, position) in limits.iter().zip(places) {
         let line = position.map_or_else(String::new, |place| format!(" (line {})", place.line));
-        let _ = writeln!(text, "  {}{line}: {}", limit.rule, meaning(limit));
+        let _ = writeln!(text, "  {}{line}: {}", limit.rule, limit.meaning());
     }
 }
 
@@ -90,24 +90,3 @@ fn server(compared: &Compared, unmatched: &Unmatched) -> String {
         ),
     }
 }
-
-/// What a limit means, in plain words.
-pub(in crate::cli) fn meaning(limit: &Limit) -> String {
-    let (max, window) = (limit.max.get(), limit.window.length().as_secs());
-    let calls = if max == 1 { "call" } else { "calls" };
-    let burst = limit
-        .burst
-        .map_or_else(String::new, |burst| format!(", {burst} of them at once"));
-    let a_day = match window {
-        1..DAY => format!(
-            "; {} a day",
-            in_groups(max.saturating_mul(DAY.div_ceil(window)))
-        ),
-        _ => String::new(),
-    };
-    let (max, window) = (in_groups(max), in_groups(window));
-    format!("at most {max} {calls} in any {window} seconds for each grant{burst}{a_day}")
-}
-
-/// In seconds.
-const DAY: u64 = 86_400;

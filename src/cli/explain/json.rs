@@ -4,7 +4,6 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::check::meaning;
 use crate::policy::{Explanation, Look, Spot, Step, Taken};
 
 /// One object and a line end.
@@ -55,7 +54,7 @@ fn charge(taken: &Taken) -> Value {
         json!({
             "rule": taken.limit.rule,
             "amount": taken.amount,
-            "meaning": meaning(&taken.limit),
+            "meaning": taken.limit.meaning(),
         }),
     )
 }

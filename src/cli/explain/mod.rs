@@ -118,6 +118,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CliError> {
             tags: &args.tag,
             client: args.client.as_deref(),
         },
+        session: None,
         time: Moment {
             seconds: args.at.unwrap_or_else(|| now().date()).as_second(),
         },

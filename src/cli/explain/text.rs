@@ -6,7 +6,6 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Effects, Style};
 
-use crate::cli::check::meaning;
 use crate::policy::{Explanation, Look, Spot, Step, Taken};
 
 const RED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
@@ -99,7 +98,7 @@ fn charge(text: &mut String, taken: &Taken) {
         text,
         "  {amount} from {}{place}: {}",
         limit.rule,
-        meaning(limit)
+        limit.meaning()
     );
 }
 

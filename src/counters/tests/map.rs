@@ -1,10 +1,17 @@
 //! What the map of counters promises: it is bounded, it forgets nothing that counts, and a key means one counter.
 
+use std::num::NonZeroUsize;
+
 use super::*;
 
 #[test]
 fn a_full_map_denies_new_counters_and_keeps_the_old_ones() {
-    let counters = Counters::new(NonZeroUsize::new(2).unwrap());
+    let all = NonZeroUsize::new(2).unwrap();
+    let bounds = Bounds {
+        all,
+        ..Bounds::default()
+    };
+    let counters = Counters::new(bounds, Secret::from_bytes([7; 32]));
     let limits = [limit(0, 1, Window::MINUTE)];
     let charges = charges(&limits);
     let accounts = ["a", "b", "c"].map(|grant| account_of(&counters, grant, &limits));

@@ -4,7 +4,7 @@
 
 use super::bound::{Bound, Span};
 use crate::policy::import::{self, Node};
-use crate::policy::limit_text::{short, whole};
+use crate::policy::limit_numbers::{self, whole};
 
 /// Which calls a limit counts together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -67,7 +67,7 @@ impl LimitView {
     pub(super) fn of_rate(rate: &Node, breadth: &Breadth) -> Option<LimitView> {
         let (max, seconds) = match rate.text() {
             Some(text) => {
-                let (max, window) = short(text)?;
+                let (max, window) = limit_numbers::rate(text)?;
                 (max.get(), window.length().as_secs())
             }
             None => (max(rate)?, seconds(rate.member("window")?)?),
@@ -123,7 +123,7 @@ impl LimitView {
             counter: counter.to_owned(),
             measure,
             scope: scope.unwrap_or(GRANT),
-            by: texts("by"),
+            by: texts("by").into_iter().map(counted_by).collect(),
             charge: charge(limit),
             refund_on,
             words: words(limit),
@@ -189,6 +189,14 @@ impl LimitView {
     }
 }
 
+/// Of the two names of one thing, one.
+fn counted_by(path: String) -> String {
+    match path.as_str() {
+        "tool.name" => "tool".into(),
+        _ => path,
+    }
+}
+
 fn max(limit: &Node) -> Option<u64> {
     whole(limit.member("max")?.number()?)
 }
@@ -199,7 +207,7 @@ fn seconds(window: &Node) -> Option<u64> {
         Some(number) => whole(number),
         // A rate of one has the same spans.
         None => Some(
-            short(&format!("1/{}", window.text()?))?
+            limit_numbers::rate(&format!("1/{}", window.text()?))?
                 .1
                 .length()
                 .as_secs(),

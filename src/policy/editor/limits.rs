@@ -19,14 +19,14 @@ pub(super) enum LimitUse {
 
 /// At most `max` calls in any stretch of time as long as `window`, or at most `concurrent` at a time.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = windowed_or_concurrent()))]
+#[schemars(deny_unknown_fields, extend("oneOf" = windowed_or_concurrent(), "dependentSchemas" = charge()))]
 pub(super) struct Limit {
     /// The name of the counter; with the entry it is in, it is what keeps counts over edits.
     counter: Name,
     /// How long a call is counted.
     window: Option<Window>,
     /// The most that a window may hold; a hard cap.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
     max: Option<u64>,
     /// The most calls in flight at a time.
     #[schemars(range(min = 1))]
@@ -34,8 +34,8 @@ pub(super) struct Limit {
     /// Whose calls share the counter; without it those of the grant.
     scope: Option<Scope>,
     /// Paths whose values get a counter each, such as ["args.recipient"] or ["tool"].
-    #[schemars(length(min = 1))]
-    by: Option<Vec<Name>>,
+    #[schemars(length(min = 1, max = 8))]
+    by: Option<Vec<CountedBy>>,
     /// What a call adds; without it 1.
     increment: Option<Increment>,
     /// The argument whose value a call adds, such as args.amount.
@@ -57,12 +57,12 @@ pub(super) struct Limit {
 
 /// A limit that tools share by its name.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = windowed_or_concurrent()))]
+#[schemars(deny_unknown_fields, extend("oneOf" = windowed_or_concurrent(), "dependentSchemas" = charge()))]
 pub(super) struct SharedLimit {
     /// How long a call is counted.
     window: Option<Window>,
     /// The most that a window may hold; a hard cap.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
     max: Option<u64>,
     /// The most calls in flight at a time.
     #[schemars(range(min = 1))]
@@ -70,8 +70,8 @@ pub(super) struct SharedLimit {
     /// Whose calls share the counter; without it those of the grant.
     scope: Option<Scope>,
     /// Paths whose values get a counter each.
-    #[schemars(length(min = 1))]
-    by: Option<Vec<Name>>,
+    #[schemars(length(min = 1, max = 8))]
+    by: Option<Vec<CountedBy>>,
     /// What a call adds; without it 1.
     increment: Option<Increment>,
     /// The argument whose value a call adds, such as args.amount.
@@ -96,6 +96,23 @@ fn windowed_or_concurrent() -> serde_json::Value {
         { "required": ["concurrent"] }
     ])
 }
+
+/// A call takes a constant or an argument's value; what arguments say does not go with a burst.
+fn charge() -> serde_json::Value {
+    serde_json::json!({
+        "increment_from": { "properties": { "increment": false, "burst": false } }
+    })
+}
+
+/// What has a counter for each of its values.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+struct CountedBy(
+    #[schemars(regex(
+        pattern = r"^(args[.\[].+|tool|tool\.name|grant\.label|grant\.tags[.\[].+)$"
+    ))]
+    String,
+);
 
 #[derive(JsonSchema)]
 #[schemars(inline, rename_all = "snake_case")]

@@ -171,7 +171,7 @@ fn charges(decision: &Decision<'_>, written: Written<'_>) -> Vec<Taken> {
         .map(|charge| Taken {
             limit: charge.limit.clone(),
             spot: written.spot(&charge.limit.pointer),
-            amount: "1".to_owned(),
+            amount: charge.amount.to_string(),
         })
         .collect()
 }

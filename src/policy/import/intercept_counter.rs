@@ -6,7 +6,7 @@
 use super::intercept::{member, text};
 use super::intercept_rule::{Rule, State, Translation, number};
 use super::node::{Member, Node};
-use crate::policy::limit_text::whole;
+use crate::policy::limit_numbers::whole;
 
 impl<'n> Translation<'n, '_> {
     /// A condition on a counter: how far it may go.

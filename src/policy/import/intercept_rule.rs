@@ -6,7 +6,7 @@ use super::Findings;
 use super::go_regex;
 use super::intercept::{Fields, member, text};
 use super::node::{Data, Member, Node, Origin};
-use crate::policy::limit_text::whole;
+use crate::policy::limit_numbers::whole;
 use crate::policy::path;
 
 const RULE: &[&str] = &[
@@ -22,7 +22,7 @@ const STATE: &[&str] = &["counter", "window", "increment", "increment_from"];
 /// Operators by which Intercept compares the texts of values whose types differ.
 const COMPARES_TEXTS: &[&str] = &["eq", "neq", "in", "not_in", "contains"];
 /// Intercept keeps one counter for all agents that share its state.
-const SCOPE: &str = "grant";
+const SCOPE: &str = "server";
 
 /// The rules of one tool in our words.
 #[derive(Debug, Default)]
@@ -270,7 +270,7 @@ impl<'n> Translation<'n, '_> {
 
     /// Adds a limit that counts for all who use the server.
     pub(super) fn limit(&mut self, rule: &Rule<'n>, mut limit: Vec<Member>) {
-        let what = "counts in any stretch of time as long as the window, wherever it begins; a call that the server fails stays counted";
+        let what = "counts for all grants of the server together, in any stretch of time as long as the window, wherever it begins; a call that the server fails stays counted";
         self.findings.note(rule.origin, what);
         limit.push(member("scope", text(rule.origin, SCOPE)));
         limit.extend(on_deny(rule).cloned());

@@ -114,6 +114,7 @@ fn a_full_limit_says_how_many_how_long_and_when() {
         Denial::LimitReached(Full {
             limit: &limit,
             retry_after,
+            left: Amount::NOTHING,
         })
         .sentence("start_dicom_import_job")
     };

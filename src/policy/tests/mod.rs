@@ -1,6 +1,7 @@
 //! What the policy promises.
 
 mod calls;
+mod charges;
 mod collections;
 mod definitions;
 mod explain;
@@ -13,6 +14,7 @@ mod operators;
 mod reference;
 mod review;
 mod schemas;
+mod subjects;
 mod wide;
 
 use super::*;

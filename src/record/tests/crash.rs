@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::counters::tests::with_burst;
+use crate::counters::tests::{key_of, limits_of, on, with_burst};
 use crate::counters::{Charged, CounterKey, Taken};
+use crate::policy::Charge;
 use crate::store::Store;
 use line::Verdict;
 use segment::Segments;
@@ -28,7 +29,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        10 => (0_usize..2, 0_usize..3).prop_map(|(worker, limit)| Step::Call(worker, limit)),
+        10 => (0_usize..2, 0_usize..4).prop_map(|(worker, limit)| Step::Call(worker, limit)),
         3 => (0_usize..12).prop_map(Step::Refund),
         3 => prop_oneof![0..2_000_u64, 0..30_000_u64].prop_map(Step::Pass),
         1 => (0_u32..12).prop_map(Step::Edit),
@@ -45,12 +46,29 @@ struct Call {
     refunded: Option<u64>,
 }
 
-fn limits() -> [Limit; 3] {
+fn limits() -> [Limit; 4] {
+    let amounts = r#"{"counter":"c","window":"minute","max":50,"scope":"server","by":["args.to"],"increment_from":"args.n"}"#;
+    let amounts = limits_of(&[amounts]).remove(0);
     [
         limit(0, 30, Window::MINUTE),
         limit(1, 2_000, Window::MINUTE),
         with_burst(limit(2, 12, Window::MINUTE), 5),
+        Limit {
+            index: 3,
+            ..amounts
+        },
     ]
+}
+
+/// The charge of the n-th call to a limit: amounts and values that differ for the last one.
+fn charge(limit: &Limit, call: u128) -> Charge<'_> {
+    match limit.index {
+        3 => Charge {
+            amount: Amount::from_millionths(300_001 * (call as u64 % 7 + 1)),
+            ..on(limit, call % 2 + 1)
+        },
+        _ => whole(limit),
+    }
 }
 
 struct World {
@@ -59,7 +77,7 @@ struct World {
     journals: Vec<Segments>,
     counters: Counters,
     now: Timestamp,
-    limits: [Limit; 3],
+    limits: [Limit; 4],
     is_edited: bool,
     calls: Vec<Call>,
     /// Up to where the last snapshot read each journal.
@@ -76,7 +94,7 @@ impl World {
             journals: journals.collect(),
             store,
             dir,
-            counters: Counters::new(COUNTERS_MAX),
+            counters: many(),
             now: START,
             limits: limits(),
             is_edited: false,
@@ -104,8 +122,10 @@ impl World {
 
     fn call(&mut self, worker: usize, limit: usize) {
         let account = account(&self.counters, &self.limits);
-        let mut charges = charges(&self.limits);
-        charges.retain(|charge| charge.limit.index == limit || charge.limit.index == 0);
+        let call = self.calls.len() as u128;
+        let limits = self.limits.iter();
+        let limits = limits.filter(|own| own.index == limit || own.index == 0);
+        let charges: Vec<_> = limits.map(|limit| charge(limit, call)).collect();
         let Ok(admitted) = self.counters.admit_in_test(&charges, &account, self.now) else {
             return;
         };
@@ -163,13 +183,10 @@ impl World {
         ends
     }
 
-    /// Calls of one limit whose decision was acknowledged, whose refund was not, and that are counted at `now`.
-    fn held(&self, limit: usize, ends: [u64; 2], late: u64) -> u64 {
-        let holder = crate::counters::Holder {
-            grant: "grant",
-            server: "server",
-        };
-        let key = CounterKey::of(holder, &self.limits[limit]);
+    /// What was taken by calls whose decision was acknowledged and whose refund was not, from the counter that the n-th
+    /// call to the limit is charged to, as far as it is counted now: each charge.
+    fn charges_held(&self, charge: &Charge<'_>, (ends, late): ([u64; 2], u64)) -> Vec<Charged> {
+        let key = key_of(charge, "grant");
         let acknowledged = self.calls.iter().flat_map(|call| {
             let is_refunded = call.refunded.is_some_and(|end| end <= ends[call.worker]);
             let is_written = call.written <= ends[call.worker];
@@ -180,9 +197,16 @@ impl World {
         });
         let charged = acknowledged.filter(|part| part.0 == key);
         let window = 60_000_000_000 + late;
+        let charged = charged.map(|(_, charged)| *charged);
         charged
-            .filter(|(_, charged)| charged.at().nanos() + window > self.now.nanos())
-            .count() as u64
+            .filter(|charged| charged.at().nanos() + window > self.now.nanos())
+            .collect()
+    }
+
+    /// How many calls of a limit that counts calls these are.
+    fn held(&self, limit: usize, ends: [u64; 2], late: u64) -> u64 {
+        self.charges_held(&whole(&self.limits[limit]), (ends, late))
+            .len() as u64
     }
 }
 
@@ -191,7 +215,7 @@ fn room(counters: &Counters, limit: &Limit, now: Timestamp) -> u64 {
     let mut limits = limits();
     limits[limit.index] = limit.clone();
     let account = account(counters, &limits);
-    let charges = [crate::policy::Charge { limit }];
+    let charges = charges(std::slice::from_ref(limit));
     let calls = (0..2_100).map(|_| counters.admit_in_test(&charges, &account, now));
     calls.take_while(Result::is_ok).count() as u64
 }
@@ -217,7 +241,7 @@ proptest! {
         let other = folder();
         let fresh = Store::open(other.path()).unwrap();
         let mut pure = replay(&fresh, &journal).unwrap().history;
-        let counters = Counters::restored(&restored, COUNTERS_MAX);
+        let counters = super::restored(&restored);
         restored.forget();
         pure.forget();
         prop_assert_eq!(&restored, &pure, "snapshot and tail tell what the whole journal tells");
@@ -232,6 +256,20 @@ proptest! {
         prop_assert!(burst + world.held(2, ends, 0) <= 12, "burst: too many");
         if kept == [u16::MAX; 2] && !world.is_edited {
             prop_assert_eq!(burst, room(&world.counters, &limits[2], world.now), "burst");
+        }
+
+        for call in 0..2 {
+            let charge = charge(&limits[3], call);
+            let held = world.charges_held(&charge, (ends, 0));
+            let held = held.iter().filter_map(|charged| charged.amount());
+            let held: u64 = held.map(Amount::millionths).sum();
+            let left = Amount::from_millionths(50_000_000 - held);
+            let account = account(&counters, limits);
+            let admits = |amount| {
+                counters.admit_in_test(&[Charge { amount, ..charge }], &account, world.now).is_ok()
+            };
+            let more = left.plus(Amount::from_millionths(1));
+            prop_assert!(!admits(more) && admits(left), "amounts of one value");
         }
 
         compact(&world.store, &journal, &[]).unwrap();

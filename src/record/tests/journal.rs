@@ -76,7 +76,11 @@ fn each_refusal_names_its_rule_and_where_that_stands() {
     let words = Cow::Borrowed("args.a must be a number");
     let by_rule = (&*rule.id, Some(&*rule.pointer));
     let by_limit = (&*limit.rule, Some(&*limit.pointer));
-    let full = Full { limit, retry_after };
+    let full = Full {
+        limit,
+        retry_after,
+        left: Amount::NOTHING,
+    };
     let no_policy = Denial::Unavailable(Unavailable::NoPolicy);
     let denials = [
         (no_policy, ("(no policy)", None)),

@@ -53,7 +53,7 @@ fn decisions(count: u64) -> Vec<Vec<u8>> {
 fn left(data: &Data) -> usize {
     let history = data.replay().unwrap().history;
     let one = One::new(10);
-    let counters = Counters::restored(&history, COUNTERS_MAX);
+    let counters = restored(&history);
     let account = account(&counters, &one.limits);
     let charges = charges(&one.limits);
     let calls = (0..20).map(|_| counters.admit_in_test(&charges, &account, START));
@@ -228,10 +228,16 @@ fn damaged_counters_in_the_store_are_refused() {
 #[test]
 fn every_kind_of_charge_is_read_as_it_was_written() {
     let (at, until) = (START, START.plus(std::time::Duration::from_secs(60)));
+    let amount = Amount::from_millionths(19_990_001);
     let period = 1_200_000_000;
     for charged in [
-        Charged::Call { at, until },
-        Charged::Slice { at, until },
+        Charged::Call { at, until, amount },
+        Charged::Slice { at, until, amount },
+        Charged::Call {
+            at,
+            until,
+            amount: Amount::ONE,
+        },
         Charged::Burst { at, until, period },
     ] {
         let key = crate::counters::CounterKey::from_bytes([9; 16]);

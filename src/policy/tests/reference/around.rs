@@ -92,6 +92,7 @@ impl Around {
                 tags: &tags,
                 client: self.client,
             },
+            session: None,
             time: Moment {
                 seconds: self.seconds,
             },
