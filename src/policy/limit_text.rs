@@ -13,7 +13,7 @@ use super::mistake::{Mistakes, Place};
 use super::source::{self, Argument, Source};
 use crate::json::Kind;
 
-const LIMIT: Keys = Keys {
+pub(super) const LIMIT: Keys = Keys {
     built: &[
         "counter",
         "window",
@@ -29,7 +29,7 @@ const LIMIT: Keys = Keys {
     ],
     not_built: &["concurrent", "refund_on"],
 };
-const COUNTER: Keys = Keys {
+pub(super) const COUNTER: Keys = Keys {
     built: &[
         "window",
         "max",
@@ -44,7 +44,7 @@ const COUNTER: Keys = Keys {
     ],
     not_built: LIMIT.not_built,
 };
-const RATE_LIMIT: Keys = Keys {
+pub(super) const RATE_LIMIT: Keys = Keys {
     built: &["max", "window"],
     not_built: &[],
 };
