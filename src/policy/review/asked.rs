@@ -154,14 +154,13 @@ impl<'a> Asked<'a> {
             .as_ref()
             .filter(|kinds| !kinds.iter().any(|kind| judged.contains(kind)));
         if let Some(kinds) = never {
-            let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
             warnings.advise(
                 &self.place,
                 format!(
                     "{} of {} is {}, which {by:?} cannot judge",
                     path.text,
                     tool.name,
-                    or_null(&names)
+                    one_of(kinds)
                 ),
                 "a value that cannot be judged is refused: use an operator for its type",
             );
@@ -267,9 +266,14 @@ fn nearest_path(path: &Path, names: &[&str]) -> String {
     }
 }
 
-fn or_null(names: &[&str]) -> String {
-    match names {
+/// Types as a sentence names them; a value that is always null has none.
+fn one_of(kinds: &[Kind]) -> String {
+    let named = |kind: &Kind| match kind {
+        Kind::Array | Kind::Object => format!("an {}", kind.name()),
+        _ => format!("a {}", kind.name()),
+    };
+    match kinds {
         [] => "null".to_owned(),
-        names => names.join(" or "),
+        kinds => kinds.iter().map(named).collect::<Vec<_>>().join(" or "),
     }
 }

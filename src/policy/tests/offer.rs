@@ -124,11 +124,12 @@ fn an_argument_that_the_tool_does_not_have_is_warned_of() {
 #[test]
 fn an_operator_or_constant_that_the_argument_never_fits_is_warned_of() {
     for (path, op, value, kind) in [
-        ("args.amount", "regex", "\"^1\"", "number"),
-        ("args.amount", "eq", "\"5\"", "number"),
-        ("args.tags", "gt", "1", "array"),
-        ("args.payer", "starts_with", "\"a\"", "object"),
-        ("args.currency", "gt", "1", "string"),
+        ("args.amount", "regex", "\"^1\"", "a number"),
+        ("args.amount", "eq", "\"5\"", "a number"),
+        ("args.tags", "gt", "1", "an array"),
+        ("args.payer", "starts_with", "\"a\"", "an object"),
+        ("args.currency", "gt", "1", "a string"),
+        ("args.note", "gt", "1", "a string"),
     ] {
         let found = about("require", (path, op, value), "");
         let expected = format!("{path} of create_charge is {kind}, which \"{op}\" cannot judge");
@@ -168,6 +169,51 @@ fn an_optional_argument_whose_absence_passes_is_warned_of() {
         assert_eq!(about(section, ("args.retries", op, "5"), more), "");
     }
     assert_eq!(about("deny_if", ("args.amount", "gt", "5"), ""), "");
+}
+
+#[test]
+fn what_limits_look_at_is_held_against_the_schema_too() {
+    let limited = |more: &str| {
+        warned(&tools(&format!(
+            r#""create_charge":{{"limits":[{{"counter":"w","window":"day","max":9}},{{"counter":"c","window":"day","max":9,{more}}}]}}"#
+        )))
+    };
+    assert_eq!(
+        limited(r#""increment_from":"args.amuont""#),
+        [
+            "/tools/create_charge/limits/1/increment_from: create_charge has no argument args.amuont: every call is refused; did you mean args.amount?"
+        ]
+    );
+    let found = limited(r#""increment_from":"args.currency""#);
+    assert!(
+        found[0].contains("is a string, which \"increment_from\" cannot judge"),
+        "{found:?}"
+    );
+    let found = limited(r#""by":["args.payer"]"#);
+    assert!(
+        found
+            .iter()
+            .any(|one| one.contains("is an object, which \"by\" cannot judge")),
+        "{found:?}"
+    );
+    assert_eq!(limited(r#""increment_from":"args.amount""#), [""; 0]);
+}
+
+#[test]
+fn the_tools_own_schema_must_be_there_where_it_is_asked_for() {
+    let found = warned(&tools(
+        r#""ping":{"schema":true},"list_*":{"schema":"closed"}"#,
+    ));
+    assert_eq!(
+        found,
+        [
+            "/tools/ping/schema: the server gives no schema for ping: every call is refused; write a JSON Schema here, or remove this"
+        ]
+    );
+    assert_eq!(
+        warned(&tools(r#""ping":{"schema":{"type":"object"}}"#)),
+        [""; 0]
+    );
 }
 
 #[test]
