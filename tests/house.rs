@@ -38,11 +38,18 @@ fn holds(rule: Rule) {
 
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders: Vec<_> = ["src", "tests", "benches", "loadtest"]
-        .iter()
-        .map(|folder| root.join(folder))
-        .filter(|folder| folder.is_dir())
-        .collect();
+    let mut folders: Vec<_> = [
+        "src",
+        "tests",
+        "benches",
+        "loadtest",
+        "fuzz/src",
+        "fuzz/fuzz_targets",
+    ]
+    .iter()
+    .map(|folder| root.join(folder))
+    .filter(|folder| folder.is_dir())
+    .collect();
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder of the repository is readable") {

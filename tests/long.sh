@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # The long suites: the same promises as run.sh with far more repetitions and random inputs, and what each real server does by itself.
-# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_PAIRS, TOOLGATE_REPETITIONS.
+# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_PAIRS, TOOLGATE_REPETITIONS, TOOLGATE_FUZZ_SECONDS.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/suites.sh"
 export PROPTEST_CASES=${PROPTEST_CASES:-20000}
 # Pairs of random policy and call that each test of the reference evaluator judges both ways.
 export TOOLGATE_PAIRS=${TOOLGATE_PAIRS:-250000}
 export TOOLGATE_REPETITIONS=${TOOLGATE_REPETITIONS:-20}
+# How long each fuzz target looks for inputs that break a promise.
+export TOOLGATE_FUZZ_SECONDS=${TOOLGATE_FUZZ_SECONDS:-300}
 
 need compiler prepare_compiler
 need rust has_rust
 need python prepare_python
 need node prepare_node
+need c++ prepare_cxx
 
 times() { for _ in $(seq "$1"); do "${@:2}"; done; }
 
@@ -23,4 +26,6 @@ suite crash-release python target/venv/bin/python tests/interop/crash.py
 suite healthimaging-direct python target/venv/bin/python tests/interop/healthimaging.py --direct
 suite healthimaging-release python target/venv/bin/python tests/interop/healthimaging.py
 suite everything-release node times "$TOOLGATE_REPETITIONS" "${NODE:-node}" tests/interop/everything.mjs
+suite fuzz-policy c++ tests/support/fuzz.sh policy "$TOOLGATE_FUZZ_SECONDS"
+suite fuzz-json c++ tests/support/fuzz.sh json "$TOOLGATE_FUZZ_SECONDS"
 close

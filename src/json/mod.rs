@@ -132,6 +132,19 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Whether it is a string of exactly this text.
+    pub fn is_text(self, text: &str) -> bool {
+        let node = self.node();
+        match (node.kind, node.text) {
+            // Most strings have no escapes: their bytes are compared where they stand, and mostly their lengths differ.
+            (Kind::String, (0, 0)) => {
+                let inside = node.start as usize + 1..node.end as usize - 1;
+                self.document.source.as_bytes()[inside] == *text.as_bytes()
+            }
+            _ => self.as_str() == Some(text),
+        }
+    }
+
     /// `true` or `false`; `None` for other types.
     pub fn as_bool(self) -> Option<bool> {
         (self.kind() == Kind::Bool).then(|| self.raw() == "true")
@@ -155,7 +168,7 @@ impl<'a> Value<'a> {
     /// The value under `key`; the first one, where duplicates were kept.
     pub fn member(self, key: &str) -> Option<Value<'a>> {
         self.members()
-            .find(|(name, _)| name.as_str() == Some(key))
+            .find(|(name, _)| name.is_text(key))
             .map(|(_, value)| value)
     }
 

@@ -208,3 +208,21 @@ proptest! {
         })?;
     }
 }
+
+#[test]
+fn a_string_is_known_by_what_it_says_and_by_nothing_else() {
+    let mut reader = Reader::new(Duplicates::Refused);
+    let source = r#"["a","\u0061","","é","\u00e9",1,null,["a"],"ab"]"#;
+    let document = reader.read(source.as_bytes()).expect("JSON");
+    let elements: Vec<_> = document.root().elements().collect();
+    let known = |text: &str| -> Vec<usize> {
+        let all = elements.iter().enumerate();
+        all.filter(|(_, element)| element.is_text(text))
+            .map(|(at, _)| at)
+            .collect()
+    };
+    assert_eq!(known("a"), [0, 1]);
+    assert_eq!(known(""), [2]);
+    assert_eq!(known("é"), [3, 4]);
+    assert!(known("1").is_empty() && known("\"a\"").is_empty());
+}

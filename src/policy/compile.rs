@@ -11,6 +11,7 @@ use super::limits::Limits;
 use super::mistake::{Mistake, Mistakes, Place};
 use super::name::Glob;
 use super::own_tests::{OwnTest, Ran};
+use super::regexes::Regexes;
 use super::rules::Rules;
 use super::rules_text;
 use super::tools::{Names, Pattern, Tools};
@@ -112,16 +113,17 @@ fn duplicate_key(root: &Place<'_>, key: Value<'_>, mistakes: &mut Mistakes) {
 }
 
 fn policy(document: &Document<'_>, source: &[u8], mistakes: &mut Mistakes) -> Policy {
+    let regexes = Regexes::default();
     let mut limits = Limits::with_shared(&document.counters);
     let hidden = names(&document.hide, mistakes);
     let mut exact = Vec::new();
     let mut patterns: Vec<(&Text<'_>, Pattern)> = Vec::new();
     let all_tools = match &document.all_tools {
-        Some(rules) => rules_text::of_all_tools(rules, &mut limits, mistakes),
+        Some(rules) => rules_text::of_all_tools(rules, (&mut limits, &regexes), mistakes),
         None => Rules::default(),
     };
     for tool in &document.tools {
-        let rules = rules_text::of_tool(tool, &mut limits, mistakes);
+        let rules = rules_text::of_tool(tool, (&mut limits, &regexes), mistakes);
         if !Glob::is_glob(tool.name.text) {
             exact.push((tool.name.text, rules));
         } else if let Some(glob) = glob(&tool.name, mistakes) {

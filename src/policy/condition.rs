@@ -239,7 +239,7 @@ fn member<'a>(object: Value<'a>, key: &str, work: &Work) -> Result<Option<Value<
         if !work.spend(1) {
             return Err(UsedUp);
         }
-        if name.as_str() == Some(key) {
+        if name.is_text(key) {
             return Ok(Some(value));
         }
     }

@@ -9,6 +9,7 @@ use super::entry_text::{Clause, Test};
 use super::mistake::Mistakes;
 use super::operator_text::operator;
 use super::path::{self, Path};
+use super::regexes::Regexes;
 
 /// What an entry says of all its conditions.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +17,7 @@ pub(super) struct Terms<'t> {
     /// `require`, `deny_if` or `approve_if`.
     pub(super) section: &'t str,
     pub(super) if_missing: IfMissing,
+    pub(super) regexes: &'t Regexes,
     pub(super) zone: &'t TimeZone,
 }
 
@@ -66,7 +68,7 @@ fn test(test: &Test<'_>, terms: Terms<'_>, mistakes: &mut Mistakes) -> Option<Co
             },
         )
         .ok();
-    let operator = operator(test, mistakes);
+    let operator = operator(test, terms.regexes, mistakes);
     let (path, operator) = (path?, operator?);
     if let Some(fact) = &path.fact {
         if let Err(what) = fact.check(&operator) {

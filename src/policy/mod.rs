@@ -38,6 +38,7 @@ mod operator;
 mod operator_text;
 mod own_tests;
 mod path;
+mod regexes;
 mod review;
 mod rules;
 mod rules_text;

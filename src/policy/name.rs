@@ -142,15 +142,20 @@ impl Glob {
             .collect()
     }
 
-    /// Whether some name fits both.
+    /// Whether some name fits both. Takes steps in proportion to the patterns where both have a star, else at most
+    /// pattern × pattern.
     pub(super) fn overlaps(&self, other: &Glob) -> bool {
         let (mine, theirs) = (&self.parts, &other.parts);
-        let ends = mine.iter().rev().zip(theirs.iter().rev());
-        let mut literal_ends =
-            ends.take_while(|(one, two)| matches!((one, two), (Part::Byte(_), Part::Byte(_))));
-        if literal_ends.any(|(one, two)| one != two) {
-            return false;
-        }
+        let both_have_stars = mine.contains(&Part::Star) && theirs.contains(&Part::Star);
+        // What stands before the first stars and after the last ones must agree. Between them the stars of each take all
+        // that the other asks for.
+        let ends_meet = meet_until_star(mine.iter(), theirs.iter())
+            && meet_until_star(mine.iter().rev(), theirs.iter().rev());
+        ends_meet && (both_have_stars || self.overlaps_step_by_step(other))
+    }
+
+    fn overlaps_step_by_step(&self, other: &Glob) -> bool {
+        let (mine, theirs) = (&self.parts, &other.parts);
         let width = theirs.len() + 1;
         let mut seen = vec![false; (mine.len() + 1) * width];
         let mut next = vec![(0, 0)];
@@ -172,6 +177,17 @@ impl Glob {
     }
 }
 
+/// Whether the parts agree one by one, as far as neither is a star.
+fn meet_until_star<'p>(
+    mine: impl Iterator<Item = &'p Part>,
+    theirs: impl Iterator<Item = &'p Part>,
+) -> bool {
+    let is_star = |part: &Part| *part == Part::Star;
+    mine.zip(theirs)
+        .take_while(|(one, two)| !is_star(one) && !is_star(two))
+        .all(|(one, two)| one.meets(two))
+}
+
 impl Part {
     fn takes(&self, byte: u8) -> bool {
         match self {
@@ -187,10 +203,16 @@ impl Part {
         *other != Part::Star && (0..=u8::MAX).all(|byte| !other.takes(byte) || self.takes(byte))
     }
 
+    /// Whether some byte fits both.
     fn meets(&self, other: &Part) -> bool {
         match (self, other) {
             (Part::Byte(byte), part) | (part, Part::Byte(byte)) => part.takes(*byte),
-            _ => (0..=u8::MAX).any(|byte| self.takes(byte) && other.takes(byte)),
+            (Part::Set(mine), Part::Set(theirs)) => mine.iter().any(|&(from, to)| {
+                let overlaps = |&(start, end): &(u8, u8)| from <= end && start <= to;
+                theirs.iter().any(overlaps)
+            }),
+            // A set is never empty, and a star takes no byte by itself.
+            (one, two) => *one != Part::Star && *two != Part::Star,
         }
     }
 }

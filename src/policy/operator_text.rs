@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use super::directory::Directory;
 use super::document::quoted;
@@ -17,11 +17,9 @@ use super::mistake::{Mistakes, Place};
 use super::name::Glob;
 use super::number::Number;
 use super::operator::{Constants, Operator};
+use super::regexes::Regexes;
 use super::text_test::TextTest;
 use crate::json::{Kind, Value};
-
-/// A compiled regex may take so many bytes: enough for a page of alternatives, too little for `\w{10000}`.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 
 const OPERATORS: &[&str] = &[
     "eq",
@@ -58,7 +56,11 @@ const KINDS: [Kind; 5] = [
 ];
 
 /// Compiles the operator of a test with its constants.
-pub(super) fn operator(test: &Test<'_>, mistakes: &mut Mistakes) -> Option<Operator> {
+pub(super) fn operator(
+    test: &Test<'_>,
+    regexes: &Regexes,
+    mistakes: &mut Mistakes,
+) -> Option<Operator> {
     let among = |constants: Constants, is_negated| Operator::Among {
         constants,
         is_negated,
@@ -80,14 +82,14 @@ pub(super) fn operator(test: &Test<'_>, mistakes: &mut Mistakes) -> Option<Opera
         "length_lte" => length(value, Ordering::is_le, mistakes)?,
         "length_gt" => length(value, Ordering::is_gt, mistakes)?,
         "length_gte" => length(value, Ordering::is_ge, mistakes)?,
-        _ => Operator::Text(text_test(test, mistakes)?),
+        _ => Operator::Text(text_test(test, regexes, mistakes)?),
     })
 }
 
-fn text_test(test: &Test<'_>, mistakes: &mut Mistakes) -> Option<TextTest> {
+fn text_test(test: &Test<'_>, regexes: &Regexes, mistakes: &mut Mistakes) -> Option<TextTest> {
     let value = &test.value;
     Some(match test.operator.text {
-        "regex" => TextTest::Regex(regex(value, mistakes)?),
+        "regex" => TextTest::Regex(regex(value, regexes, mistakes)?),
         "glob" => TextTest::Glob(parsed(value, Glob::parse, mistakes)?),
         "starts_with" => TextTest::StartsWith(text(value, mistakes)?.into()),
         "ends_with" => TextTest::EndsWith(text(value, mistakes)?.into()),
@@ -200,28 +202,18 @@ fn one_or_more<T>(
     all.into_iter().collect()
 }
 
-fn regex(place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Regex> {
+fn regex(place: &Place<'_>, regexes: &Regexes, mistakes: &mut Mistakes) -> Option<Regex> {
     let Some(text) = place.value.as_str() else {
         wrong_type(place, "a string", mistakes);
         return None;
     };
-    let built = RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build();
-    match built {
-        Ok(regex) => Some(regex),
-        Err(regex::Error::CompiledTooBig(_)) => {
-            let what = format!("the regex takes more than {REGEX_BYTES_MAX} bytes");
-            mistakes.advise(place, what, "use smaller repetitions");
-            None
-        }
-        Err(error) => {
-            // The library draws the pattern and an arrow on several lines; the last one says what is wrong.
-            let error = error.to_string();
-            let last = error.lines().last().unwrap_or_default();
-            let what = last.strip_prefix("error: ").unwrap_or(last);
-            mistakes.add(place, format!("the regex cannot be read: {what}"));
-            None
-        }
-    }
+    let compiled = regexes.compile(text);
+    compiled
+        .map_err(|flaw| match flaw.remedy {
+            Some(remedy) => mistakes.advise(place, flaw.what, remedy),
+            None => mistakes.add(place, flaw.what),
+        })
+        .ok()
 }
 
 /// One constant that can be equal to something.

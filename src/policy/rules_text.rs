@@ -14,13 +14,18 @@ use super::input_schema::InputSchema;
 use super::limits::Limits;
 use super::lookalike::Protected;
 use super::mistake::{Mistakes, Place, escaped};
+use super::regexes::Regexes;
 use super::rules::{AskingEntry, Entry, Rules};
 use super::schema::{Schema, Source};
 use super::words::{self, Must};
 
 /// Compiles one entry of `tools`.
-pub(super) fn of_tool(tool: &Tool<'_>, limits: &mut Limits<'_>, mistakes: &mut Mistakes) -> Rules {
-    let mut ids = Ids::under(format!("/tools/{}", escaped(tool.name.text)));
+pub(super) fn of_tool(
+    tool: &Tool<'_>,
+    (limits, regexes): (&mut Limits<'_>, &Regexes),
+    mistakes: &mut Mistakes,
+) -> Rules {
+    let mut ids = Ids::under(format!("/tools/{}", escaped(tool.name.text)), regexes);
     let mut rules = Rules::default();
     match &tool.action {
         Some((place, Action::Deny)) => {
@@ -53,7 +58,7 @@ pub(super) fn of_tool(tool: &Tool<'_>, limits: &mut Limits<'_>, mistakes: &mut M
 
 fn schema(
     text: &SchemaText<'_>,
-    (mode, ids): (Mode, &Ids),
+    (mode, ids): (Mode, &Ids<'_>),
     mistakes: &mut Mistakes,
 ) -> Option<Schema> {
     let (SchemaText::Written(place) | SchemaText::OfTool(place, _)) = text;
@@ -81,10 +86,10 @@ fn schema(
 /// Compiles `all_tools`.
 pub(super) fn of_all_tools(
     text: &document::Rules<'_>,
-    limits: &mut Limits<'_>,
+    (limits, regexes): (&mut Limits<'_>, &Regexes),
     mistakes: &mut Mistakes,
 ) -> Rules {
-    let mut ids = Ids::under("/all_tools".into());
+    let mut ids = Ids::under("/all_tools".into(), regexes);
     let mut rules = Rules::default();
     let mode = Mode::Enforced;
     add((text, mode), (&mut rules, &mut ids), limits, mistakes);
@@ -93,7 +98,7 @@ pub(super) fn of_all_tools(
 
 fn add(
     (text, mode): (&document::Rules<'_>, Mode),
-    (rules, ids): (&mut Rules, &mut Ids),
+    (rules, ids): (&mut Rules, &mut Ids<'_>),
     limits: &mut Limits<'_>,
     mistakes: &mut Mistakes,
 ) {
@@ -140,7 +145,7 @@ fn settle_needs(rules: &mut Rules) {
 }
 
 /// An `action`, as an entry without conditions.
-fn always(place: &Place<'_>, (section, tool): (&str, &Tool<'_>), ids: &mut Ids) -> Entry {
+fn always(place: &Place<'_>, (section, tool): (&str, &Tool<'_>), ids: &mut Ids<'_>) -> Entry {
     Entry {
         rule: Rule {
             id: ids.next(section, "always"),
@@ -156,12 +161,13 @@ fn always(place: &Place<'_>, (section, tool): (&str, &Tool<'_>), ids: &mut Ids) 
 fn entry(
     (entry, mode): (&entry_text::Entry<'_>, Mode),
     (section, must): (&str, Must),
-    ids: &mut Ids,
+    ids: &mut Ids<'_>,
     mistakes: &mut Mistakes,
 ) -> Option<Entry> {
     let terms = Terms {
         section,
         if_missing: entry.if_missing,
+        regexes: ids.regexes,
         zone: &entry.zone.time_zone,
     };
     let clauses: Vec<_> = entry
@@ -255,17 +261,19 @@ fn protected((rules, limits): (&Rules, &Limits<'_>), mode: Mode) -> Protected<Ru
     protected
 }
 
-/// Gives each rule of a tool an id of its own.
-struct Ids {
+/// Gives each rule of a tool an id of its own, and all of them the regexes of the policy.
+struct Ids<'r> {
     base: String,
     used: HashMap<String, usize>,
+    regexes: &'r Regexes,
 }
 
-impl Ids {
-    fn under(base: String) -> Ids {
+impl<'r> Ids<'r> {
+    fn under(base: String, regexes: &'r Regexes) -> Ids<'r> {
         Ids {
             base,
             used: HashMap::new(),
+            regexes,
         }
     }
 

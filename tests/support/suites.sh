@@ -128,4 +128,5 @@ close() {
 }
 
 prepare_compiler() { has_compiler || debian gcc libc6-dev; has_compiler; }
+prepare_cxx() { command -v c++ >/dev/null || debian g++; command -v c++ >/dev/null; }
 prepare_curl() { command -v curl >/dev/null || debian curl ca-certificates; command -v curl >/dev/null; }

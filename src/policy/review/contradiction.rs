@@ -11,6 +11,7 @@ use super::super::number::Number;
 use super::super::operand::Operand;
 use super::super::operator::Operator;
 use super::super::operator_text::operator;
+use super::super::regexes::Regexes;
 use super::super::truth::{Sense, Truth, Work};
 use super::outline::{text, under};
 use crate::json::{Kind, Value};
@@ -66,7 +67,7 @@ impl<'a> Fact<'a> {
             path: written.path.text,
             op: written.operator.text,
             value: written.value.value,
-            operator: operator(&written, &mut Mistakes::default())?,
+            operator: operator(&written, &Regexes::default(), &mut Mistakes::default())?,
             sense,
         })
     }
