@@ -48,7 +48,7 @@ pub use amount::Amount;
 pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
 pub use definition::{Definition, Hints};
 pub use facts::{Caller, Facts, Listing, Moment};
-pub use limit::{Charge, Full, Increment, Limit, Scope, Subject, Window};
+pub use limit::{Align, Charge, Full, Increment, Limit, Scope, Subject, Window};
 pub use mistake::Mistake;
 pub use source::{Argument, Source};
 
