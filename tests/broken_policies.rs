@@ -89,6 +89,11 @@ fn broken_schema() {
 }
 
 #[test]
+fn broken_surface() {
+    refused("broken_surface");
+}
+
+#[test]
 fn broken_tests() {
     refused("broken_tests");
 }
@@ -156,6 +161,11 @@ fn entry_is_no_list() {
 #[test]
 fn equal_to_null() {
     refused("equal_to_null");
+}
+
+#[test]
+fn everything_at_once() {
+    refused("everything_at_once");
 }
 
 #[test]
@@ -276,6 +286,11 @@ fn same_counter_twice() {
 #[test]
 fn several_mistakes() {
     refused("several_mistakes");
+}
+
+#[test]
+fn tests_beside_mistakes() {
+    refused("tests_beside_mistakes");
 }
 
 #[test]

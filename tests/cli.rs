@@ -264,6 +264,7 @@ fn every_command_explains_itself_and_completes() {
         &["serve"],
         &["wrap"],
         &["check"],
+        &["explain"],
         &["grant"],
         &["grant", "new"],
         &["grant", "list"],

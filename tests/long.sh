@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # The long suites: the same promises as run.sh with far more repetitions and random inputs, and what each real server does by itself.
-# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_REPETITIONS.
+# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_PAIRS, TOOLGATE_REPETITIONS.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/suites.sh"
 export PROPTEST_CASES=${PROPTEST_CASES:-20000}
+# Pairs of random policy and call that each test of the reference evaluator judges both ways.
+export TOOLGATE_PAIRS=${TOOLGATE_PAIRS:-250000}
 export TOOLGATE_REPETITIONS=${TOOLGATE_REPETITIONS:-20}
 
 need compiler prepare_compiler

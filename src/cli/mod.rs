@@ -4,7 +4,10 @@
 #![allow(clippy::print_stdout)] // the one room that speaks to the terminal
 
 mod check;
+mod definitions;
 mod demo_server;
+mod excerpt;
+mod explain;
 mod grant;
 mod ledger;
 mod serve;
@@ -82,7 +85,11 @@ enum Command {
     /// Run one stdio server behind a policy, in place of the server's own command in a client's configuration
     Wrap(WrapArgs),
     /// Check policies and say every mistake at once
-    Check(CheckArgs),
+    #[command(after_help = check::HELP)]
+    Check(check::CheckArgs),
+    /// Explain what a policy decides of a call, step by step
+    #[command(after_help = explain::HELP)]
+    Explain(explain::ExplainArgs),
     /// Make, list and revoke grants
     #[command(subcommand)]
     Grant(GrantCommand),
@@ -140,13 +147,6 @@ struct WrapArgs {
     command: Vec<String>,
 }
 
-#[derive(Debug, Args)]
-struct CheckArgs {
-    /// Policies to check
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-}
-
 #[derive(Debug, Subcommand)]
 enum GrantCommand {
     /// Make a grant and print its token, once
@@ -177,6 +177,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Wrap(args) => wrap::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Grant(command) => grant::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -3,13 +3,25 @@
 //! It never prints a backtrace or a bare error code: an error says what, where and what to do.
 
 use std::error::Error;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::ValueEnum;
+
 use super::Place;
+use crate::clock::{Anchor, Clock, Timestamp};
 use crate::config::{Config, ConfigError, DATA_DEFAULT, Outline};
 use crate::record::chain;
+
+/// For people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -49,7 +61,7 @@ impl From<ConfigError> for CliError {
 }
 
 /// The file that is used when no other is named.
-const CONFIG_DEFAULT: &str = "toolgate.toml";
+pub(super) const CONFIG_DEFAULT: &str = "toolgate.toml";
 
 impl Place {
     /// The configuration that the flags name: a file, `./toolgate.toml`, or the embedded defaults.
@@ -86,6 +98,18 @@ impl Place {
             ..outline
         })
     }
+}
+
+/// Prints a result, with colours where it goes to a terminal. Whoever closed the pipe has read enough.
+pub(super) fn print(text: &str) {
+    let mut stdout = anstream::stdout().lock();
+    let written = stdout.write_all(text.as_bytes());
+    let _ = written.and_then(|()| stdout.flush());
+}
+
+/// What time it is, for a command that keeps no timeline of its own.
+pub(super) fn now() -> Timestamp {
+    Clock::machine(&Anchor::place(None, Timestamp::default())).now()
 }
 
 /// The demo's server is this program itself, wherever it was started from.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::one_server::unknown;
 use super::{
     ADMIN_DEFAULT, Config, ConfigError, ConfigMistake, DATA_DEFAULT, LISTEN_DEFAULT, ONLY_GRANT,
     Settings, bad_server_name, http_transport, load_policy, server_spec,
@@ -39,12 +40,33 @@ struct Server {
     disabled: bool,
 }
 
-pub(super) fn read(path: &Path, text: &str, policy: Option<&Path>) -> Result<Config, ConfigError> {
-    let file: File = serde_json::from_str(text).map_err(|error| {
+/// The server of that name, whether it is disabled or not: nothing is called there.
+pub(super) fn one_server(
+    path: &Path,
+    text: &str,
+    name: &str,
+) -> Result<Arc<ServerSpec>, ConfigError> {
+    let mut file = parse(path, text)?;
+    let Some(server) = file.servers.remove(name) else {
+        let names: Vec<String> = file.servers.into_keys().collect();
+        return Err(unknown(path, name, &names));
+    };
+    spec(name, server).map(Arc::new).map_err(|why| {
+        let mistake = ConfigMistake::about(path, format!("server {name:?}: {why}"));
+        ConfigError::one(mistake)
+    })
+}
+
+fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
+    serde_json::from_str(text).map_err(|error| {
         let position = Position { line: error.line(), column: error.column() };
         let mistake = ConfigMistake::about(path, error.to_string()).at(position);
         ConfigError::one(mistake.remedy("the file must look like {\"mcpServers\": {\"NAME\": {\"command\": …} or {\"url\": …}}}"))
-    })?;
+    })
+}
+
+pub(super) fn read(path: &Path, text: &str, policy: Option<&Path>) -> Result<Config, ConfigError> {
+    let file = parse(path, text)?;
     let Some(policy_path) = policy else {
         let mistake = ConfigMistake::about(path, "this file names servers but no policy");
         return Err(ConfigError::one(mistake.remedy(

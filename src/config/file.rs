@@ -67,11 +67,7 @@ struct Grant {
 }
 
 pub(super) fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
-    let mut reading = Reading {
-        path,
-        text,
-        mistakes: Vec::new(),
-    };
+    let mut reading = Reading::new(path, text);
     let file: File = match toml::from_str(text) {
         Ok(file) => file,
         Err(error) => {
@@ -86,13 +82,7 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
         }
     };
     let config = reading.config(file);
-    if reading.mistakes.is_empty() {
-        Ok(config)
-    } else {
-        Err(ConfigError {
-            mistakes: reading.mistakes,
-        })
-    }
+    reading.into_result(config)
 }
 
 fn remedy_for(error: &toml::de::Error) -> &'static str {
@@ -114,6 +104,26 @@ pub(super) struct Reading<'a> {
     path: &'a Path,
     text: &'a str,
     mistakes: Vec<ConfigMistake>,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(path: &'a Path, text: &'a str) -> Reading<'a> {
+        Reading {
+            path,
+            text,
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// What was read, if nothing is wrong with it.
+    pub(super) fn into_result<T>(self, read: T) -> Result<T, ConfigError> {
+        match self.mistakes.is_empty() {
+            true => Ok(read),
+            false => Err(ConfigError {
+                mistakes: self.mistakes,
+            }),
+        }
+    }
 }
 
 impl Reading<'_> {
@@ -264,7 +274,8 @@ impl Reading<'_> {
     }
 }
 
-fn known<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> String {
+/// Which names there are, as a remedy.
+pub(super) fn known<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.collect();
     if names.is_empty() {
         format!("there are no {what}: add one")

@@ -6,6 +6,7 @@
 mod clients;
 mod file;
 mod mistake;
+mod one_server;
 mod outline;
 mod servers;
 
@@ -23,6 +24,7 @@ use crate::policy::Policy;
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
 
 pub use mistake::{ConfigError, ConfigMistake};
+pub use one_server::one_server;
 pub use outline::Outline;
 
 /// Everything a gateway needs to know to start, checked.

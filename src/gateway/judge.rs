@@ -17,8 +17,8 @@ use crate::clock::Timestamp;
 use crate::counters::Admitted;
 use crate::grants::{Grant, Seat, Token};
 use crate::json::{Document, Duplicates, Reader};
-use crate::mcp::{self, Envelope, Message, Method, ModernHeaders, ToolsCall};
-use crate::policy::{Call, Caller, Decision, Denial, Facts, Held, Moment, Shadowed};
+use crate::mcp::{self, Envelope, Message, Method, ModernHeaders, Shape, Subject, ToolsCall};
+use crate::policy::{Call, Caller, Decision, Denial, Facts, Held, Moment, Shadowed, Unavailable};
 use crate::record::{Entry, Journal, Recording};
 
 /// What judging needs and keeps from one message to the next. One for each worker.
@@ -156,9 +156,7 @@ impl Judge {
         document: &Document<'_>,
         definitions: Definitions,
     ) -> Result<Option<Judged<'p>>, Refusal> {
-        let raw = |id: &Option<std::ops::Range<usize>>| {
-            id.clone().map(|id| document.source()[id].to_owned())
-        };
+        let raw = |id: &_| raw_id(sent.body, id);
         let invalid = |invalid: mcp::Invalid| {
             let id = raw(&invalid.id);
             Refusal::Invalid(invalid, id)
@@ -187,6 +185,7 @@ impl Judge {
                 is_modern: envelope.is_modern,
             }),
             method => {
+                self.pass((seat, sent), &message)?;
                 let introduces = method == Method::Initialize;
                 let client = introduces.then(|| mcp::client_name(&message)).flatten();
                 Ok(Some(Judged::Message {
@@ -195,6 +194,42 @@ impl Judge {
                 }))
             }
         }
+    }
+
+    /// Lets a message that is no tool call pass, if the policy leaves the grant its method and what it is about.
+    fn pass(&self, (seat, sent): (&Seat, &Sent<'_>), message: &Message<'_>) -> Result<(), Refusal> {
+        let policy = &*seat.policy;
+        if policy.leaves_all_but_tools() || keeps_session(message) {
+            return Ok(());
+        }
+        let id = || raw_id(sent.body, &message.envelope.id);
+        let subjects = mcp::subjects(message).map_err(|invalid| Refusal::Invalid(invalid, id()))?;
+        let is_there = |subject: &Subject<'_>| match *subject {
+            Subject::Resource(uri) => (policy.has_resource(uri), Unavailable::Resource),
+            Subject::Template(template) => (policy.has_template(template), Unavailable::Resource),
+            Subject::Prompt(name) => (policy.has_prompt(name), Unavailable::Prompt),
+        };
+        let missing = match policy.allows_method(message.name) {
+            false => Some(Unavailable::Method),
+            true => subjects
+                .iter()
+                .map(is_there)
+                .find_map(|(has, why)| (!has).then_some(why)),
+        };
+        let Some(why) = missing else {
+            return Ok(());
+        };
+        let entry = Entry {
+            request_id: Uuid::now_v7(),
+            grant: &sent.grant.id,
+            server: sent.server,
+            tool: message.name,
+            keys: &[],
+            policy: policy.hash(),
+            shadowed: &[],
+        };
+        self.journal.denied(&entry, &Denial::Unavailable(why));
+        Err(Refusal::Unavailable(why, id()))
     }
 
     fn is_due(&self, server: &str) -> bool {
@@ -293,6 +328,22 @@ impl Judge {
             Verdict::Held(held, _) => self.journal.held(&entry, held),
         }
     }
+}
+
+/// Whether a message opens or keeps a session, or tells something: such are never refused by a policy.
+fn keeps_session(message: &Message<'_>) -> bool {
+    let is_told = message.envelope.shape != Shape::Request;
+    is_told
+        || matches!(
+            message.envelope.method,
+            Method::Initialize | Method::Ping | Method::Discover
+        )
+}
+
+/// The `id` as it stands in the body.
+fn raw_id(body: &[u8], id: &Option<std::ops::Range<usize>>) -> Option<String> {
+    let id = id.clone()?;
+    Some(String::from_utf8_lossy(&body[id]).into_owned())
 }
 
 /// Who calls, for rules that ask.

@@ -9,7 +9,7 @@ use super::definitions::WITHIN;
 use crate::catalogue::Tool;
 use crate::clock::Timestamp;
 use crate::json::{Duplicates, Reader};
-use crate::mcp;
+use crate::mcp::{self, Listed};
 
 /// How many pages are asked for; with more than this a server does not end.
 const PAGES_MAX: u32 = 200;
@@ -77,11 +77,13 @@ impl OwnList {
             return Told::Nothing;
         }
         let mut tools = Vec::new();
-        let list = mcp::tools_list_reply(&document, |_, tool| {
-            tools.extend(Tool::read(tool));
+        let list = mcp::list_reply(&document, |listed| {
+            if let Listed::Tool(_, tool) = listed {
+                tools.extend(Tool::read(tool));
+            }
             true
         });
-        if list.is_none() || !mcp::is_tools_list_result(&document) || self.page >= PAGES_MAX {
+        if list.is_none() || !mcp::is_tools_list(&document) || self.page >= PAGES_MAX {
             return Told::Failed;
         }
         self.tools.extend(tools);

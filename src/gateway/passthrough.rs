@@ -20,7 +20,7 @@ use super::tools_call::Request;
 use super::tools_list::{self, Asked, EventFilter, ListScan};
 use super::worker::Worker;
 use crate::grants::Token;
-use crate::mcp::{Envelope, Era, Method};
+use crate::mcp::{Envelope, Era};
 use crate::record;
 use crate::sessions::Begun;
 use crate::upstream::{Outgoing, ReplyBody};
@@ -73,9 +73,10 @@ pub(super) async fn pass(
     let id = id.map(|id| String::from_utf8_lossy(&request.body[id]).into_owned());
     let is_list = envelope
         .as_ref()
-        .is_some_and(|envelope| envelope.method == Method::ToolsList);
+        .is_some_and(|envelope| envelope.method.is_list());
     let scan = (is_list || method == http::Method::GET).then(|| {
-        let asked = Asked::by(&request.body);
+        let method = envelope.as_ref().map(|envelope| envelope.method);
+        let asked = Asked::by(method, &request.body);
         ListScan::new(
             worker.shared.clone(),
             request.entry.grant.clone(),
@@ -121,7 +122,7 @@ pub(super) async fn pass(
     }
 }
 
-/// The reply to a `tools/list`, whole or on a stream.
+/// The reply to a request for a list, whole or on a stream.
 async fn list(
     worker: &Rc<Worker>,
     reply: Response<ReplyBody>,

@@ -13,7 +13,7 @@ use super::body::Body;
 use crate::grants::Unauthenticated;
 use crate::json::Flaw;
 use crate::mcp::{self, HeaderMismatch, Invalid};
-use crate::policy::{Amount, Denial, Held};
+use crate::policy::{self, Amount, Denial, Held, Unavailable};
 use crate::upstream::ForwardError;
 
 /// Codes of the gateway's own, outside the range that JSON-RPC keeps for itself.
@@ -61,6 +61,8 @@ pub(super) enum Refusal {
     Headers(HeaderMismatch, Option<String>),
     #[error("no revision of MCP has this method, so that it is not passed on")]
     UnknownMethod { id: Option<String>, is_modern: bool },
+    #[error("[POLICY DENIED] {} is not available to this grant", shown(*.0))]
+    Unavailable(Unavailable, Option<String>),
     #[error("the message contains the grant's own token, which must not reach a server")]
     TokenInside,
     #[error("the gateway is stopping; try again in a moment")]
@@ -69,6 +71,15 @@ pub(super) enum Refusal {
         "the gateway failed while judging this message, so that it was not forwarded; the operator's log says more"
     )]
     Panicked,
+}
+
+/// What a refused message was about. Its own words for it are not repeated.
+fn shown(what: Unavailable) -> &'static str {
+    match what {
+        Unavailable::Method => "this method",
+        Unavailable::Prompt => "this prompt",
+        _ => "this resource",
+    }
 }
 
 impl Refusal {
@@ -91,6 +102,9 @@ impl Refusal {
             Refusal::Invalid(..) => "invalid_message",
             Refusal::Headers(..) => "header_mismatch",
             Refusal::UnknownMethod { .. } => "unknown_method",
+            Refusal::Unavailable(Unavailable::Method, _) => "method_denied",
+            Refusal::Unavailable(Unavailable::Prompt, _) => "prompt_denied",
+            Refusal::Unavailable(..) => "resource_denied",
             Refusal::TokenInside => "token_inside",
             Refusal::Draining => "draining",
             Refusal::Panicked => "panicked",
@@ -118,7 +132,8 @@ impl Refusal {
             } => StatusCode::NOT_FOUND,
             Refusal::UnknownMethod {
                 is_modern: false, ..
-            } => StatusCode::OK,
+            }
+            | Refusal::Unavailable(..) => StatusCode::OK,
             Refusal::Draining | Refusal::Full => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -131,7 +146,10 @@ impl Refusal {
             Refusal::Headers(mismatch, _) => mismatch.code(),
             Refusal::UnknownMethod { .. } => METHOD_NOT_FOUND,
             Refusal::Panicked => UNDECIDABLE,
-            Refusal::NotCovered | Refusal::Unauthenticated(_) | Refusal::Origin => DENIED,
+            Refusal::NotCovered
+            | Refusal::Unauthenticated(_)
+            | Refusal::Origin
+            | Refusal::Unavailable(..) => DENIED,
             _ => INVALID_REQUEST,
         }
     }
@@ -140,6 +158,7 @@ impl Refusal {
         match self {
             Refusal::Invalid(_, id)
             | Refusal::Headers(_, id)
+            | Refusal::Unavailable(_, id)
             | Refusal::UnknownMethod { id, .. } => id.as_deref(),
             _ => None,
         }
@@ -223,7 +242,7 @@ pub(super) fn denied_message(
     }
     mcp::denied_result(
         id,
-        &format!("[POLICY DENIED] {}", denial.sentence(tool)),
+        &format!("{} {}", policy::DENIED, denial.sentence(tool)),
         facts,
     )
 }
@@ -249,7 +268,7 @@ pub(super) fn waiting_message(id: &str, tool: &str, held: &Held<'_>, request_id:
     let facts = json!({ "kind": "approval", "rule": held.rule.id, "request_id": request_id });
     mcp::denied_result(
         id,
-        &format!("[APPROVAL REQUIRED] {}", held.sentence(tool)),
+        &format!("{} {}", policy::APPROVAL_REQUIRED, held.sentence(tool)),
         facts,
     )
 }

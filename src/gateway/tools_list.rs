@@ -1,4 +1,4 @@
-//! `tools/list` replies: read whole, told to the catalogue, and passed on without what the grant may not see.
+//! Replies that list something: read whole, told to the catalogue, and passed on without what the grant may not see.
 //!
 //! A list that cannot be read is refused; it is never passed on unfiltered, on whatever stream it comes.
 
@@ -16,24 +16,29 @@ use super::{Shared, reply};
 use crate::catalogue::{Known, Page, Tool};
 use crate::grants::Grant;
 use crate::json::{Duplicates, Reader};
-use crate::mcp::{self, Event, EventStream};
+use crate::mcp::{self, Event, EventStream, Listed, Method};
 use crate::store::KeptCatalogue;
 use crate::upstream::{ForwardError, ReplyBody};
 
 /// The longest list in bytes: a hundred times the longest of a real server, and a bound on what one reply can hold.
 const LIST_MAX: usize = mcp::EVENT_LEN_MAX;
 
-/// Which page was asked for. Only the catalogue's idea of a complete list hangs on it.
+/// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
+    /// Tools, from the first on.
     FirstPage,
+    /// More tools. Only the catalogue's idea of a complete list hangs on it.
     LaterPage,
+    /// Something else, whose answer need not have a list.
+    Other,
 }
 
 impl Asked {
-    /// What a `tools/list` request asks for.
-    pub(super) fn by(body: &[u8]) -> Asked {
+    /// What a request for a list asks for.
+    pub(super) fn by(method: Option<Method>, body: &[u8]) -> Asked {
         match memchr::memmem::find(body, b"\"cursor\"") {
+            _ if method == Some(Method::OtherList) => Asked::Other,
             Some(_) => Asked::LaterPage,
             None => Asked::FirstPage,
         }
@@ -93,21 +98,26 @@ impl ListScan {
         let Ok(document) = self.reader.read(message) else {
             return Scanned::Unreadable;
         };
-        if !must_be_list && !mcp::is_tools_list_result(&document) {
+        if !must_be_list && !mcp::is_list(&document) {
             return Scanned::Passes;
         }
         let Some(seat) = self.grant.seat(&self.server.spec.name) else {
             return Scanned::Unreadable;
         };
         let mut tools = Vec::new();
-        let keep = |name: &str, tool| {
-            tools.extend(Tool::read(tool));
-            seat.policy.is_listed(name)
+        let keep = |listed: Listed<'_>| match listed {
+            Listed::Tool(name, tool) => {
+                tools.extend(Tool::read(tool));
+                seat.policy.is_listed(name)
+            }
+            Listed::Resource(uri) => seat.policy.has_resource(uri),
+            Listed::Template(template) => seat.policy.has_template(template),
+            Listed::Prompt(name) => seat.policy.has_prompt(name),
         };
-        let Some(list) = mcp::tools_list_reply(&document, keep) else {
+        let Some(list) = mcp::list_reply(&document, keep) else {
             return Scanned::Unreadable;
         };
-        if mcp::is_tools_list_result(&document) {
+        if mcp::is_tools_list(&document) {
             let page = Page {
                 is_first: self.asked == Asked::FirstPage,
                 is_last: !list.has_next,
@@ -143,7 +153,8 @@ pub(super) async fn whole(
     let Ok(bytes) = collected.map(|collected| collected.to_bytes()) else {
         return reply::json_reply(StatusCode::BAD_GATEWAY, reply::unreadable_list(id));
     };
-    let bytes = match scan.scan(&bytes, head.status.is_success()) {
+    let must_be_list = head.status.is_success() && scan.asked != Asked::Other;
+    let bytes = match scan.scan(&bytes, must_be_list) {
         Scanned::Passes => bytes,
         Scanned::Filtered(bytes) => bytes.into(),
         // Nobody can say what a page that cannot be read would show; its status is told all the same.

@@ -42,6 +42,8 @@ pub enum Method {
     ToolsCall,
     /// `tools/list`
     ToolsList,
+    /// `resources/list`, `resources/templates/list`, `prompts/list`
+    OtherList,
     /// `initialize`
     Initialize,
     /// `notifications/initialized`
@@ -69,11 +71,8 @@ const OTHER_METHODS: &[&str] = &[
     "notifications/roots/list_changed",
     "notifications/tasks/status",
     "prompts/get",
-    "prompts/list",
-    "resources/list",
     "resources/read",
     "resources/subscribe",
-    "resources/templates/list",
     "resources/unsubscribe",
     "subscriptions/listen",
     "tasks/cancel",
@@ -89,6 +88,7 @@ impl Method {
         match name {
             "tools/call" => Method::ToolsCall,
             "tools/list" => Method::ToolsList,
+            "prompts/list" | "resources/list" | "resources/templates/list" => Method::OtherList,
             "initialize" => Method::Initialize,
             "notifications/initialized" => Method::Initialized,
             "notifications/cancelled" => Method::Cancelled,
@@ -100,11 +100,17 @@ impl Method {
         }
     }
 
+    /// Whether its reply lists what a policy may hide a part of.
+    pub fn is_list(self) -> bool {
+        matches!(self, Method::ToolsList | Method::OtherList)
+    }
+
     /// A label for logs and metrics, from a closed list.
     pub fn label(self) -> &'static str {
         match self {
             Method::ToolsCall => "tools/call",
             Method::ToolsList => "tools/list",
+            Method::OtherList => "other list",
             Method::Initialize => "initialize",
             Method::Initialized => "notifications/initialized",
             Method::Cancelled => "notifications/cancelled",

@@ -4,14 +4,18 @@
 
 mod client_info;
 mod event_stream;
+mod lists;
 mod message;
 mod reply;
 mod revision;
+mod subject;
 mod tools;
 
 pub use client_info::client_name;
 pub use event_stream::{EVENT_LEN_MAX, Event, EventStream, EventTooLong};
+pub use lists::{ListReply, Listed, is_list, is_tools_list, list_reply};
 pub use message::{Envelope, Invalid, Message, Method, Shape, parse};
 pub use reply::{denied_result, error};
 pub use revision::{Era, HeaderMismatch, ModernHeaders};
-pub use tools::{ListReply, ToolsCall, is_tools_list_result, tools_list_reply};
+pub use subject::{Subject, subjects};
+pub use tools::ToolsCall;

@@ -10,6 +10,7 @@ use super::fields::Text;
 use super::limits::Limits;
 use super::mistake::{Mistake, Mistakes, Place};
 use super::name::Glob;
+use super::own_tests::{OwnTest, Ran};
 use super::rules::Rules;
 use super::rules_text;
 use super::tools::{Names, Pattern, Tools};
@@ -20,6 +21,28 @@ const GLOBS_MAX: usize = 1_000;
 
 /// Reads and compiles a whole document.
 pub(super) fn compile(source: &[u8]) -> Result<Policy, Vec<Mistake>> {
+    let examined = examine(source, |_, _| ())?;
+    match examined.failures.is_empty() {
+        true => Ok(examined.policy),
+        false => Err(examined.failures),
+    }
+}
+
+/// A document that could be read and compiled.
+pub(super) struct Examined<T> {
+    pub(super) policy: Policy,
+    /// Those of its own tests that fail.
+    pub(super) failures: Vec<Mistake>,
+    pub(super) tests: Ran,
+    /// What was asked for.
+    pub(super) told: T,
+}
+
+/// Reads and compiles a whole document, runs its own tests, and lets `tell` look at both forms of it.
+pub(super) fn examine<T>(
+    source: &[u8],
+    tell: impl FnOnce(&Place<'_>, &Policy) -> T,
+) -> Result<Examined<T>, Vec<Mistake>> {
     let mut reader = Reader::new(Duplicates::Kept);
     let read = reader.read(source).map_err(|flaw| {
         vec![Mistake {
@@ -39,15 +62,43 @@ pub(super) fn compile(source: &[u8]) -> Result<Policy, Vec<Mistake>> {
         let policy = policy(&document, source, &mut mistakes);
         (document, policy)
     });
-    mistakes.into_result()?;
-    let (document, policy) = compiled.expect("what could not be read left a mistake");
-    // What a policy with mistakes decides would only add noise to them.
     let mut failures = Mistakes::default();
-    for test in &document.tests {
-        test.run(&policy, &mut failures);
+    let (policy, tests) = match compiled {
+        Some((document, policy)) => {
+            let tests = run_tests(&document, &policy, (&mistakes, &mut failures));
+            (Some(policy), tests)
+        }
+        None => (None, Ran::default()),
+    };
+    let Some(policy) = policy.filter(|_| mistakes.is_empty()) else {
+        let all = mistakes.and(failures).into_result();
+        return Err(all.expect_err("what could not be read left a mistake"));
+    };
+    let told = tell(&root, &policy);
+    Ok(Examined {
+        policy,
+        failures: failures.into_result().err().unwrap_or_default(),
+        tests,
+        told,
+    })
+}
+
+/// Runs the tests of the document, but for those that meet a mistake: they would only tell it again in other words.
+fn run_tests(
+    document: &Document<'_>,
+    policy: &Policy,
+    (mistakes, failures): (&Mistakes, &mut Mistakes),
+) -> Ran {
+    let meets_none = |test: &&OwnTest<'_>| {
+        !mistakes
+            .pointers()
+            .any(|pointer| test.is_judged_by(pointer))
+    };
+    let mut ran = Ran::default();
+    for test in document.tests.iter().filter(meets_none) {
+        ran.count(test.run(policy, failures));
     }
-    failures.into_result()?;
-    Ok(policy)
+    ran
 }
 
 fn duplicate_key(root: &Place<'_>, key: Value<'_>, mistakes: &mut Mistakes) {
@@ -94,6 +145,7 @@ fn policy(document: &Document<'_>, source: &[u8], mistakes: &mut Mistakes) -> Po
         default: document.default,
         unlisted: document.unlisted,
         hidden,
+        surface: document.surface.clone(),
         tools,
         all_tools,
         limits: limits.into_all(),

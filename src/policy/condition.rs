@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::document::Mode;
+use super::explain::Witness;
 use super::fact::Reading;
 use super::operand::Operand;
 use super::operator::Operator;
@@ -53,6 +54,8 @@ pub(super) struct Scene<'s, 'a> {
     pub(super) work: &'s Work,
     /// What rules in shadow may cost: they must not use up the work of those that are enforced.
     pub(super) shadow_work: &'s Work,
+    /// Who notes what is found, if anybody does.
+    pub(super) witness: Option<&'s Witness>,
 }
 
 impl Scene<'_, '_> {
@@ -69,6 +72,13 @@ impl Scene<'_, '_> {
 impl Clause {
     /// Judges the clause.
     pub(super) fn judge(&self, scene: Scene<'_, '_>, sense: Sense) -> Truth {
+        match scene.witness {
+            None => self.truth(scene, sense),
+            Some(witness) => witness.clause(self, scene, || self.truth(scene, sense)),
+        }
+    }
+
+    fn truth(&self, scene: Scene<'_, '_>, sense: Sense) -> Truth {
         match self {
             Clause::One(condition) => condition.look(scene, sense),
             Clause::Any(clauses) => Truth::any(clauses.iter().map(|one| one.judge(scene, sense))),
@@ -164,7 +174,8 @@ impl Condition {
         self.if_missing == IfMissing::Unknown && !matches!(self.operator, Operator::Exists(_))
     }
 
-    fn why_unknown(&self, scene: Scene<'_, '_>) -> Cow<'_, str> {
+    /// Why the condition is unknown, in words for the agent.
+    pub(super) fn why_unknown(&self, scene: Scene<'_, '_>) -> Cow<'_, str> {
         if scene.work.is_used_up() {
             return format!("{} is too large to be judged", self.path.text).into();
         }

@@ -120,14 +120,20 @@ pub enum Denial<'p> {
     },
 }
 
-/// Why a tool is not there. For the journal only.
+/// Why a tool, or something else, is not there. For the journal only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unavailable {
     /// The grant has no policy for this server.
     NoPolicy,
+    /// `methods` does not name the method.
+    Method,
+    /// `resources` does not have it.
+    Resource,
+    /// `prompts` does not have it.
+    Prompt,
     /// `hide` names it.
     Hidden,
-    /// `default` is `deny`, and no entry of `tools` matches.
+    /// `default` is `deny`, and no entry matches.
     Default,
     /// The server does not list it.
     Unknown,
@@ -138,6 +144,9 @@ impl Unavailable {
     pub fn reason(self) -> &'static str {
         match self {
             Unavailable::NoPolicy => "(no policy)",
+            Unavailable::Method => "(method)",
+            Unavailable::Resource => "(resource)",
+            Unavailable::Prompt => "(prompt)",
             Unavailable::Hidden => "(hidden)",
             Unavailable::Default => "(default deny)",
             Unavailable::Unknown => "(unknown tool)",

@@ -2,6 +2,8 @@
 //!
 //! It never decides what a document means; that is `compile`'s.
 
+use super::collection::Surface;
+use super::collection_text;
 use super::entry_text::{self, Entry};
 use super::fields::{Fields, Keys, Text, word};
 use super::limit_text::{self, LimitText, LimitUse};
@@ -20,8 +22,11 @@ const DOCUMENT: Keys = Keys {
         "all_tools",
         "tools",
         "tests",
+        "methods",
+        "resources",
+        "prompts",
     ],
-    not_built: &["methods", "prompts", "resources"],
+    not_built: &[],
 };
 const TOOL: Keys = Keys {
     built: &[
@@ -51,6 +56,7 @@ pub(super) struct Document<'a> {
     pub(super) all_tools: Option<Rules<'a>>,
     pub(super) tools: Vec<Tool<'a>>,
     pub(super) tests: Vec<OwnTest<'a>>,
+    pub(super) surface: Surface,
 }
 
 /// What happens to a tool that no entry of `tools` matches.
@@ -163,9 +169,11 @@ pub(super) fn read<'a>(root: &Place<'a>, mistakes: &mut Mistakes) -> Option<Docu
         .map(|fields| rules(&fields, mistakes));
     let counters = fields.named("counters", mistakes, limit_text::counter);
     let tools = fields.named("tools", mistakes, tool);
+    // Without a default the document does not load; what stands here lets the rest be checked.
+    let default = default.unwrap_or(Fallback::Deny);
     Some(Document {
-        // Without a default the document does not load; what stands here lets the rest be checked.
-        default: default.unwrap_or(Fallback::Deny),
+        default,
+        surface: collection_text::surface(&fields, default, mistakes),
         hide,
         unlisted,
         counters,

@@ -3,6 +3,7 @@
 //! It never sees a call: the words are the policy's alone.
 
 use super::limit::{Align, Increment, Limit, Scope, Window};
+use super::words::in_groups;
 
 const DAY_SECONDS: u64 = 86_400;
 const NANOS: u64 = 1_000_000_000;
@@ -20,21 +21,21 @@ impl Limit {
             Align::Rolling => format!("any {}", span(self.window.length().as_secs())),
             Align::Calendar => format!("each {} of UTC", self.window.name()),
         };
-        let mut text = format!("at most {} in {span} {whose}", self.counted(grouped));
+        let mut text = format!("at most {} in {span} {whose}", self.counted(in_groups));
         for source in &self.by {
             text.push_str(&format!(" and each {source}"));
         }
         if let Some(burst) = self.burst {
             text.push_str(&format!(
                 ", {} of them back to back",
-                grouped(burst.get().into())
+                in_groups(burst.get().into())
             ));
         }
         if let Some(day) = self.in_a_day() {
-            text.push_str(&format!("; {} a day", grouped(day)));
+            text.push_str(&format!("; {} a day", in_groups(day)));
         }
         if self.align == Align::Calendar {
-            let (twice, name) = (grouped(self.max.get() * 2), self.window.name());
+            let (twice, name) = (in_groups(self.max.get() * 2), self.window.name());
             let meet = format!("; up to {twice} where one {name} ends and the next begins");
             text.push_str(&meet);
         }
@@ -113,19 +114,6 @@ fn span(seconds: u64) -> String {
         None if seconds == 1 => "second".into(),
         None => format!("{seconds} seconds"),
     }
-}
-
-/// With commas between thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -108,6 +108,11 @@ pub(super) fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
+/// What [`escaped`] made of a name, as the name again.
+pub(super) fn unescaped(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
 /// The mistakes found so far.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes {
@@ -131,9 +136,28 @@ impl Mistakes {
         self.push(place, what.into(), Some(remedy.into()));
     }
 
+    /// Where they stand; only of those that will be told.
+    pub(super) fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.found.iter().map(|mistake| mistake.pointer.as_str())
+    }
+
     /// Whether the next mistake will not be told.
     pub(super) fn is_full(&self) -> bool {
         self.found.len() >= TOLD_MAX
+    }
+
+    /// Whether nothing was found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// These and those, as many as are told.
+    pub(super) fn and(mut self, others: Mistakes) -> Mistakes {
+        self.untold += others.untold;
+        for mistake in others.found {
+            self.keep(mistake);
+        }
+        self
     }
 
     /// All of them in the order of the document; `Err` if there are any.
@@ -158,11 +182,18 @@ impl Mistakes {
             self.untold += 1;
             return;
         }
-        self.found.push(Mistake {
+        self.keep(Mistake {
             position: place.value.position(),
             pointer: place.pointer.clone(),
             what,
             remedy,
         });
+    }
+
+    fn keep(&mut self, mistake: Mistake) {
+        match self.is_full() {
+            true => self.untold += 1,
+            false => self.found.push(mistake),
+        }
     }
 }

@@ -4,6 +4,8 @@
 //! Whether a limit has room left is not known here: a decision that depends on one says so, as a [`Charge`].
 
 mod amount;
+mod collection;
+mod collection_text;
 mod compile;
 mod condition;
 mod condition_text;
@@ -12,6 +14,7 @@ mod definition;
 mod directory;
 mod document;
 mod entry_text;
+mod explain;
 mod fact;
 mod facts;
 mod fields;
@@ -22,6 +25,7 @@ mod limit;
 mod limit_numbers;
 mod limit_text;
 mod limits;
+mod locate;
 mod lookalike;
 mod meaning;
 mod measure;
@@ -34,10 +38,12 @@ mod operator;
 mod operator_text;
 mod own_tests;
 mod path;
+mod review;
 mod rules;
 mod rules_text;
 mod schema;
 mod sentence;
+mod slash_glob;
 mod source;
 mod text_test;
 mod tools;
@@ -47,14 +53,21 @@ mod words;
 pub use amount::Amount;
 pub use decision::{Ask, Decision, Denial, Held, Judgement, Permit, Rule, Shadowed, Unavailable};
 pub use definition::{Definition, Hints};
+pub use explain::{Explanation, Look, Spot, Step, Taken, explain};
 pub use facts::{Caller, Facts, Listing, Moment};
 pub use limit::{Align, Charge, Full, Increment, Limit, Scope, Subject, Window};
+pub use locate::positions;
 pub use mistake::Mistake;
+pub use own_tests::Ran;
+pub use review::{Offer, Review, Unmatched};
+pub use sentence::{APPROVAL_REQUIRED, DENIED};
 pub use source::{Argument, Source};
 
 use crate::json::Value;
+use collection::Surface;
 use condition::Scene;
 use document::{Fallback, Mode, Unlisted};
+use explain::Witness;
 use measure::Charges;
 use rules::{Objection, Rules};
 use tools::{Names, Speaker, Tools};
@@ -71,6 +84,7 @@ pub struct Policy {
     hidden: Names,
     tools: Tools,
     all_tools: Rules,
+    surface: Surface,
     limits: Vec<Limit>,
     /// Whether any rule needs a tool's definition.
     asks_server: bool,
@@ -98,8 +112,18 @@ impl Policy {
     ///
     /// What a shadowed rule would have said is told beside the decision, and does not change it.
     pub fn decide<'p>(&'p self, call: &Call<'_>, facts: &Facts<'_>) -> Judgement<'p> {
+        self.judge(call, facts, None)
+    }
+
+    /// Decides, in sight of a witness if somebody wants to know why.
+    fn judge<'p>(
+        &'p self,
+        call: &Call<'_>,
+        facts: &Facts<'_>,
+        witness: Option<&Witness>,
+    ) -> Judgement<'p> {
         let mut shadowed = Vec::new();
-        let decision = self.decision(call, facts, &mut shadowed);
+        let decision = self.decision(call, facts, (&mut shadowed, witness));
         Judgement { decision, shadowed }
     }
 
@@ -107,7 +131,7 @@ impl Policy {
         &'p self,
         call: &Call<'_>,
         facts: &Facts<'_>,
-        shadowed: &mut Vec<Shadowed<'p>>,
+        (shadowed, witness): (&mut Vec<Shadowed<'p>>, Option<&Witness>),
     ) -> Decision<'p> {
         let speaker = match self.offered(call.tool, facts.listing) {
             Ok(speaker) => speaker,
@@ -120,6 +144,7 @@ impl Policy {
             facts,
             work: &work,
             shadow_work: &shadow_work,
+            witness,
         };
         let own = speaker.map(|speaker| speaker.rules);
         let rules = || own.into_iter().chain([&self.all_tools]);
@@ -146,6 +171,32 @@ impl Policy {
             (Ok(_), Some(held)) => Decision::Hold(held),
             (Ok(charges), None) => Decision::Allow(Permit::new(charges)),
         }
+    }
+
+    /// Whether the grant may use all methods, resources and prompts that there are.
+    pub fn leaves_all_but_tools(&self) -> bool {
+        self.surface.is_open()
+    }
+
+    /// Whether the grant may use a method of MCP. What opens and keeps a session is not asked about: it always may.
+    pub fn allows_method(&self, name: &str) -> bool {
+        let methods = self.surface.methods.as_ref();
+        methods.is_none_or(|methods| methods.contains(name))
+    }
+
+    /// Whether the grant may see and use the resource with this URI.
+    pub fn has_resource(&self, uri: &str) -> bool {
+        self.surface.resources.has_uri(uri)
+    }
+
+    /// Whether the grant may see and use this resource template (RFC 6570), or the resource with this URI.
+    pub fn has_template(&self, template: &str) -> bool {
+        self.surface.resources.has_template(template)
+    }
+
+    /// Whether the grant may see and use the prompt with this name.
+    pub fn has_prompt(&self, name: &str) -> bool {
+        self.surface.prompts.has(name)
     }
 
     /// Whether a rule for this tool asks for its definition: without one it is denied.
@@ -187,6 +238,9 @@ impl Policy {
 
     /// The entry that speaks for a tool, or why the tool is not there for this grant.
     fn offered(&self, tool: &str, listing: Listing) -> Result<Option<Speaker<'_>>, Unavailable> {
+        if !self.allows_method("tools/call") {
+            return Err(Unavailable::Method);
+        }
         if tool.len() > NAME_BYTES_MAX {
             return Err(Unavailable::Unknown);
         }

@@ -96,6 +96,52 @@ impl Glob {
         }
     }
 
+    /// Whether every name that fits the other one fits this; false also where that cannot be seen part by part.
+    pub(super) fn covers(&self, other: &Glob) -> bool {
+        let (mine, theirs) = (&self.parts, &other.parts);
+        // `fits[j]`: the parts of this from `i` on cover those of the other from `j` on.
+        let mut fits: Vec<bool> = (0..=theirs.len()).map(|j| j == theirs.len()).collect();
+        for part in mine.iter().rev() {
+            let after = fits.clone();
+            for j in (0..=theirs.len()).rev() {
+                fits[j] = match (part, theirs.get(j)) {
+                    (Part::Star, None) => after[j],
+                    (Part::Star, Some(_)) => after[j] || fits[j + 1],
+                    (one, Some(two)) => one.contains(two) && after[j + 1],
+                    (_, None) => false,
+                };
+            }
+        }
+        fits[0]
+    }
+
+    /// All names that fit, if there are at most `max` of them, and each can be written.
+    pub(super) fn all_names(&self, max: usize) -> Option<Vec<String>> {
+        let mut names = vec![Vec::new()];
+        for part in &self.parts {
+            let bytes: Vec<u8> = match part {
+                Part::Byte(byte) => vec![*byte],
+                Part::Set(ranges) => ranges.iter().flat_map(|&(from, to)| from..=to).collect(),
+                Part::Any | Part::Star => return None,
+            };
+            if names.len() * bytes.len() > max {
+                return None;
+            }
+            let longer = |name: &Vec<u8>| {
+                let name = name.clone();
+                bytes
+                    .clone()
+                    .into_iter()
+                    .map(move |byte| [&name[..], &[byte]].concat())
+            };
+            names = names.iter().flat_map(longer).collect();
+        }
+        names
+            .into_iter()
+            .map(|name| String::from_utf8(name).ok())
+            .collect()
+    }
+
     /// Whether some name fits both.
     pub(super) fn overlaps(&self, other: &Glob) -> bool {
         let (mine, theirs) = (&self.parts, &other.parts);
@@ -134,6 +180,11 @@ impl Part {
             Part::Set(ranges) => ranges.iter().any(|&(from, to)| (from..=to).contains(&byte)),
             Part::Star => false,
         }
+    }
+
+    /// Whether it takes every byte that the other one takes; a star takes more than one.
+    fn contains(&self, other: &Part) -> bool {
+        *other != Part::Star && (0..=u8::MAX).all(|byte| !other.takes(byte) || self.takes(byte))
     }
 
     fn meets(&self, other: &Part) -> bool {
@@ -210,6 +261,49 @@ mod tests {
     }
 
     #[test]
+    fn a_wider_glob_covers_a_narrower_one() {
+        for (wide, narrow, covers) in [
+            ("*", "*", true),
+            ("*", "a?[b-d]*", true),
+            ("delete_*", "delete_?x", true),
+            ("delete_*", "delete_*_all", true),
+            ("*_all", "delete_*_all", true),
+            ("v[0-9]", "v[3-5]", true),
+            ("v?", "v[0-9]", true),
+            ("a*c", "a*b*c", true),
+            ("delete_*", "del*", false),
+            ("v[0-9]", "v?", false),
+            ("?*", "*", false),
+            ("a*b", "a*", false),
+            ("v?", "v*", false),
+        ] {
+            assert_eq!(
+                glob(wide).covers(&glob(narrow)),
+                covers,
+                "{wide} over {narrow}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_names_of_a_small_glob_can_be_told() {
+        let names = |text: &str| glob(text).all_names(4);
+        let of = |names: &[&str]| {
+            Some(
+                names
+                    .iter()
+                    .map(|&name| name.to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(names("v[12]"), of(&["v1", "v2"]));
+        assert_eq!(names("[ab][ab]"), of(&["aa", "ab", "ba", "bb"]));
+        assert_eq!(names("v[0-4]"), None, "more than four");
+        assert_eq!(names("v?"), None);
+        assert_eq!(names("v*"), None);
+    }
+
+    #[test]
     fn a_broken_glob_is_refused() {
         for text in [
             "[",
@@ -249,6 +343,14 @@ mod tests {
         fn a_glob_matches_as_the_obvious_matcher_does(pattern in "[ab*?]{0,7}|[ab*]{0,3}\\[a-b\\]", name in "[abc]{0,8}") {
             let glob = glob(&pattern);
             prop_assert_eq!(glob.matches(&name), fits(&glob.parts, name.as_bytes()));
+        }
+
+        #[test]
+        fn what_fits_a_covered_glob_fits_the_one_that_covers_it(wide in "[ab*?]{0,5}", narrow in "[ab*?]{0,5}", name in "[abc]{0,7}") {
+            let (wide, narrow) = (glob(&wide), glob(&narrow));
+            if wide.covers(&narrow) && narrow.matches(&name) {
+                prop_assert!(wide.matches(&name));
+            }
         }
 
         #[test]

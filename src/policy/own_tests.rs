@@ -6,7 +6,8 @@ use super::document::quoted;
 use super::fields::{Fields, Keys, Text, wrong_type};
 use super::limit::Charge;
 use super::limit_numbers::whole;
-use super::mistake::{Mistakes, Place};
+use super::mistake::{Mistakes, Place, unescaped};
+use super::name::Glob;
 use super::{Call, Decision, Definition, Facts, Moment, Policy};
 use crate::json::{Kind, Value};
 
@@ -37,6 +38,31 @@ pub(super) struct OwnTest<'a> {
     /// The call is the n-th of its kind.
     times: u64,
     at: Moment,
+}
+
+/// How a policy's own tests went.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Ran {
+    /// How many were as expected.
+    pub passed: usize,
+    /// How many were not.
+    pub failed: usize,
+}
+
+impl Ran {
+    pub(super) fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Passed => self.passed += 1,
+            Outcome::Failed => self.failed += 1,
+        }
+    }
+}
+
+/// Whether one was as expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Passed,
+    Failed,
 }
 
 /// What came out of a test.
@@ -84,8 +110,27 @@ impl<'a> OwnTest<'a> {
         })
     }
 
+    /// Whether what stands at a pointer of the document has a say in this test.
+    pub(super) fn is_judged_by(&self, pointer: &str) -> bool {
+        let mut names = pointer.split('/').skip(1);
+        match (names.next(), names.next()) {
+            (Some("tools"), name) => name.is_none_or(|name| self.is_about(&unescaped(name))),
+            (Some("tests"), Some(index)) => self.place.pointer.ends_with(&format!("/{index}")),
+            (Some("all_tools" | "counters" | "default") | None, _) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the test's tool is the one of an entry, or could be: of a glob that cannot be read nobody knows.
+    fn is_about(&self, entry: &str) -> bool {
+        match Glob::is_glob(entry) {
+            true => !Glob::parse(entry).is_ok_and(|glob| !glob.matches(self.tool)),
+            false => entry == self.tool,
+        }
+    }
+
     /// Judges the call and compares.
-    pub(super) fn run(&self, policy: &Policy, mistakes: &mut Mistakes) {
+    pub(super) fn run(&self, policy: &Policy, mistakes: &mut Mistakes) -> Outcome {
         let call = Call {
             tool: self.tool,
             arguments: self.arguments,
@@ -102,21 +147,23 @@ impl<'a> OwnTest<'a> {
             && self
                 .rule
                 .is_none_or(|rule| found.rules.iter().any(|found| found == rule));
-        if !is_as_expected {
-            let by = |rules: &[String]| match rules.first() {
-                Some(rule) => format!(" by {rule}"),
-                None => String::new(),
-            };
-            let expected: Vec<_> = self.rule.iter().map(ToString::to_string).collect();
-            let what = format!(
-                "this test fails: expected {}{}, found {}{}",
-                self.expected,
-                by(&expected),
-                found.outcome,
-                by(&found.rules)
-            );
-            mistakes.add(&self.place, what);
+        if is_as_expected {
+            return Outcome::Passed;
         }
+        let by = |rules: &[String]| match rules.first() {
+            Some(rule) => format!(" by {rule}"),
+            None => String::new(),
+        };
+        let expected: Vec<_> = self.rule.iter().map(ToString::to_string).collect();
+        let what = format!(
+            "this test fails: expected {}{}, found {}{}",
+            self.expected,
+            by(&expected),
+            found.outcome,
+            by(&found.rules)
+        );
+        mistakes.add(&self.place, what);
+        Outcome::Failed
     }
 }
 

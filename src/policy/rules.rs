@@ -12,6 +12,8 @@ use super::truth::{Sense, Truth};
 /// All that one entry of `tools` asks of a call.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
+    /// The JSON Pointer of the entry, or of `all_tools`.
+    pub(super) pointer: Box<str>,
     pub(super) schema: Option<Schema>,
     pub(super) require: Vec<Entry>,
     pub(super) deny_if: Vec<Entry>,
@@ -69,6 +71,10 @@ impl Rules {
             Some(key) => (Mode::Enforced, key),
             None => (Mode::Shadow, self.shadow_protected.look_alike(arguments)?),
         };
+        if let Some(witness) = scene.witness {
+            let found = (Truth::Unknown, Some(key.words.to_string()));
+            witness.note(&key.rule, mode, found);
+        }
         Some(Objection {
             mode,
             denial: Denial::Argument {
@@ -151,11 +157,20 @@ impl Entry {
 
     fn judge(&self, scene: Scene<'_, '_>, sense: Sense) -> Truth {
         let scene = scene.under(self.mode);
-        Truth::all(self.clauses.iter().map(|clause| clause.judge(scene, sense)))
+        let clauses = self.clauses.iter();
+        let truth = || Truth::all(clauses.map(|clause| clause.judge(scene, sense)));
+        match scene.witness {
+            None => truth(),
+            Some(witness) => witness.entry(&self.rule, self.mode, truth),
+        }
     }
 
     fn unknown<'r>(&'r self, scene: Scene<'_, '_>, sense: Sense) -> Denial<'r> {
-        let scene = scene.under(self.mode);
+        // A second look, for words alone, is no part of the judgement.
+        let scene = Scene {
+            witness: None,
+            ..scene.under(self.mode)
+        };
         let words = self
             .clauses
             .iter()

@@ -97,6 +97,7 @@ fn add(
     limits: &mut Limits<'_>,
     mistakes: &mut Mistakes,
 ) {
+    rules.pointer = ids.base.as_str().into();
     for entry in &text.require {
         let entry = self::entry((entry, mode), ("require", Must::Hold), ids, mistakes);
         rules.require.extend(entry);

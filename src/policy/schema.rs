@@ -34,20 +34,29 @@ impl Schema {
 
     /// Objects to arguments that do not fit.
     pub(super) fn objection(&self, scene: Scene<'_, '_>) -> Option<Objection<'_>> {
-        let words = match &self.source {
-            Source::Written(schema) => schema.misfit(scene.call.arguments)?,
-            Source::OfTool(others) => match own(scene) {
-                Ok(schema) => schema.misfit(scene.call.arguments, *others)?,
-                Err(why) => format!("the tool's own schema {why}"),
-            },
-        };
+        let misfit = self.misfit(scene);
+        if let Some(witness) = scene.witness {
+            let found = (misfit.is_none().into(), misfit.clone());
+            witness.note(&self.rule, self.mode, found);
+        }
         Some(Objection {
             mode: self.mode,
             denial: Denial::Argument {
                 rule: &self.rule,
-                words: words.into(),
+                words: misfit?.into(),
             },
         })
+    }
+
+    /// What is wrong with arguments that do not fit.
+    fn misfit(&self, scene: Scene<'_, '_>) -> Option<String> {
+        match &self.source {
+            Source::Written(schema) => schema.misfit(scene.call.arguments),
+            Source::OfTool(others) => match own(scene) {
+                Ok(schema) => schema.misfit(scene.call.arguments, *others),
+                Err(why) => Some(format!("the tool's own schema {why}")),
+            },
+        }
     }
 }
 

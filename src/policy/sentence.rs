@@ -11,11 +11,15 @@ use super::limit::{Full, Increment};
 /// MCP recommends names of at most 128 characters; more of the agent's own text is not sent back to it.
 const NAME_CHARS_MAX: usize = 128;
 
+/// What every sentence about a refused call begins with.
+pub const DENIED: &str = "[POLICY DENIED]";
+/// What every sentence about a call that waits for a person begins with.
+pub const APPROVAL_REQUIRED: &str = "[APPROVAL REQUIRED]";
 /// What is said where nobody knows when there will be room.
 const LATER: &str = "The call was not run; try again later.";
 
 impl<'p> Denial<'p> {
-    /// What to tell the agent, after `[POLICY DENIED] `. `tool` is the name that was called.
+    /// What to tell the agent, after [`DENIED`]. `tool` is the name that was called.
     pub fn sentence(&self, tool: &str) -> String {
         let tool = shown(tool);
         match self {

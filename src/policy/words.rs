@@ -128,3 +128,16 @@ pub(super) fn cut(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+/// A number with a comma between thousands.
+pub(super) fn in_groups(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}

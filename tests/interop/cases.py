@@ -29,20 +29,22 @@ KNOWN = ROOT / "tests" / "interop" / "cases-known.txt"
 RUN_MAX_SECONDS = 900
 CASES_MIN = 150  # a runner that finds no cases must not pass for one that found no fault
 UPSTREAM_SECRET = "upstream-secret-7d1f0c"
-# The corpus's policy, as far as the language says it today. What it cannot say yet (closed arguments, integers only, methods,
-# approval) shows up as cases in cases-known.txt.
+# The corpus's policy. What the language cannot say yet shows up as cases in cases-known.txt.
 POLICY = {
     "version": "1",
     "default": "deny",
     "hide": ["secret_tool"],
+    "methods": ["tools/call", "tools/list", "resources/list"],
     "tools": {
         "echo": {},
         "search": {"limits": [{"counter": "search_rate", "window": "minute", "max": 3, "scope": "grant"}]},
         "read_file": {
+            "schema": {"properties": {"path": {}}, "additionalProperties": False},
             "require": [{"conditions": [{"path": "args.path", "op": "regex", "value": "^/data/[a-z0-9_./-]+$"}]}],
             "deny_if": [{"conditions": [{"path": "args.path", "op": "contains", "value": ".."}]}],
         },
         "transfer": {
+            "schema": {"properties": {"amount": {"type": "integer"}}, "additionalProperties": False},
             "require": [
                 {"conditions": [{"path": "args.amount", "op": "exists", "value": True}]},
                 {"conditions": [{"path": "args.amount", "op": "gte", "value": 1}]},

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 
-use super::inputs::{json, members, whole};
+use super::reference::{inputs::whole, inputs_json::arguments};
 use super::*;
 
 /// Pieces of policies, to be put together wrongly.
@@ -68,9 +68,12 @@ proptest! {
     }
 
     #[test]
-    fn any_name_and_any_arguments_get_a_decision(whole in whole(), name in ".{0,20}", args in members(json())) {
-        let told = told(&compiled(&whole.write()), &name, &args.write());
-        prop_assert!(!told.is_empty());
+    fn any_name_and_any_arguments_get_a_decision(whole in whole(), name in ".{0,20}", args in arguments()) {
+        // Globs that tie make a policy that does not load.
+        if let Ok(policy) = Policy::compile(whole.write().as_bytes()) {
+            let told = told(&policy, &name, &args.write());
+            prop_assert!(!told.is_empty());
+        }
     }
 }
 

@@ -2,15 +2,17 @@
 
 mod calls;
 mod charges;
+mod collections;
 mod definitions;
+mod explain;
 mod facts;
 mod hard;
-mod inputs;
 mod limits;
-mod model;
 mod numbers;
+mod offer;
 mod operators;
 mod reference;
+mod review;
 mod schemas;
 mod subjects;
 mod wide;

@@ -97,13 +97,12 @@ impl Client {
         let (response, id) = self.send(INITIALIZE, &params).await?;
         self.session = response.headers().get(SESSION).cloned();
         let reply = self.read(INITIALIZE, response, id).await?;
-        let version = reader.read(&reply).ok().and_then(|document| {
+        // A server that names no revision is not told one either.
+        self.version = reader.read(&reply).ok().and_then(|document| {
             let result = document.root().member("result")?;
             let version = result.member("protocolVersion").and_then(Value::as_str)?;
             HeaderValue::from_str(version).ok()
         });
-        let what = "no revision of the protocol";
-        self.version = Some(version.ok_or_else(|| self.unreadable(INITIALIZE, what))?);
         let body = format!(r#"{{"jsonrpc":"2.0","method":"{INITIALIZED}"}}"#);
         let confirmed = self.forward(self.outgoing(INITIALIZED, body)).await?;
         match confirmed.status().is_success() {
