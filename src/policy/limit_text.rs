@@ -306,7 +306,7 @@ fn align(fields: &Fields<'_>, window: Option<Window>, mistakes: &mut Mistakes) -
         mistakes.advise(
             &burst.key(),
             "\"burst\" does not go with windows of the calendar",
-            "remove it, or write \"align\": \"rolling\"",
+            "remove it, or let the window roll",
         );
     }
     Some(align)
