@@ -62,7 +62,7 @@ pub use editor::json_schema;
 pub use explain::{Explanation, Look, Spot, Step, Taken, explain};
 pub use facts::{Caller, Facts, Listing, Moment};
 pub use import::{Canonical, Format, Note, PolicyText};
-pub use limit::{Charge, Full, Increment, Limit, Scope, Subject, Window};
+pub use limit::{Align, Charge, Full, Increment, Limit, Scope, Subject, Window};
 pub use mistake::Mistake;
 pub use own_tests::Ran;
 pub use review::{Offer, Review, Unmatched};

@@ -37,7 +37,7 @@ pub struct Explanation {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// `hide`, `tools`, `schema`, `require`, `deny_if` or `approve_if`.
+    /// `hide`, `tools`, `schema`, `require`, `deny_if`, `approve_if` or `limits`.
     pub section: String,
     /// The id of the rule, if it is one.
     pub rule: Option<String>,
@@ -111,10 +111,15 @@ impl Policy {
         let notes = witness.into_notes();
         steps.extend(notes.into_iter().map(|note| steps::of_note(note, written)));
         let (verdict, rule, pointer) = verdict(&judgement.decision);
-        if let (Some(rule), Some(pointer)) = (rule, pointer)
-            && !steps.iter().any(|step| step.rule.as_deref() == Some(rule))
-        {
-            steps.push(steps::of_another_entry((rule, pointer), written));
+        let is_told = |rule: &str| steps.iter().any(|step| step.rule.as_deref() == Some(rule));
+        match &judgement.decision {
+            Decision::Deny(Denial::Rule(rule)) if !is_told(&rule.id) => {
+                steps.push(steps::of_another_entry(rule, written));
+            }
+            Decision::Deny(Denial::Uncounted { limit, words }) => {
+                steps.push(steps::of_limit((limit, words), written));
+            }
+            _ => {}
         }
         let spot = match (pointer, rule) {
             (Some(pointer), _) => Some(written.spot(pointer)),

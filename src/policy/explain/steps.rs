@@ -2,12 +2,12 @@
 //!
 //! It never leaves one out: what was judged is told, also where it changed nothing.
 
-use super::super::decision::Unavailable;
+use super::super::decision::{Rule, Unavailable};
 use super::super::document::{Fallback, Mode};
 use super::super::name::Glob;
 use super::super::truth::Truth;
 use super::super::words::cut;
-use super::super::{Call, Facts, Policy};
+use super::super::{Call, Facts, Limit, Policy};
 use super::witness::{self, Note};
 use super::{Look, Spot, Step, Written};
 use crate::json::Value;
@@ -99,13 +99,25 @@ pub(super) fn of_note(note: Note, written: Written<'_>) -> Step {
 }
 
 /// An unconditional deny of an entry that does not speak for the tool.
-pub(super) fn of_another_entry((rule, pointer): (&str, &str), written: Written<'_>) -> Step {
+pub(super) fn of_another_entry(rule: &Rule, written: Written<'_>) -> Step {
     Step {
-        section: section(rule).to_owned(),
-        rule: Some(rule.to_owned()),
-        spot: Some(written.spot(pointer)),
+        section: section(&rule.id).to_owned(),
+        rule: Some(rule.id.to_string()),
+        spot: Some(written.spot(&rule.pointer)),
         truth: Some(name(Truth::True)),
         follows: "another entry matches too, and denies without conditions: refused".to_owned(),
+        looks: Vec::new(),
+    }
+}
+
+/// A limit that cannot tell what the call would take from it.
+pub(super) fn of_limit((limit, words): (&Limit, &str), written: Written<'_>) -> Step {
+    Step {
+        section: "limits".to_owned(),
+        rule: Some(limit.rule.to_string()),
+        spot: Some(written.spot(&limit.pointer)),
+        truth: None,
+        follows: format!("{words}: refused"),
         looks: Vec::new(),
     }
 }

@@ -4,11 +4,14 @@
 
 use jiff::tz::TimeZone;
 
+use super::super::document::Mode;
 use super::super::fields::nearest;
 use super::super::mistake::{Mistakes, Place};
 use super::super::path::{self, Path, Step};
 use super::arguments::{self, Argument, Found};
-use super::outline::{Rules, SECTIONS, Section, all_tests, elements, text, under};
+use super::outline::{
+    Rules, SECTIONS, Section, TestAt, all_tests, elements, is_shadow, text, under,
+};
 use super::server::{Tool, told};
 use crate::json::Kind;
 
@@ -29,11 +32,35 @@ enum What<'a> {
 }
 
 struct Test<'a> {
-    section: Section,
     op: &'a str,
     value: Place<'a>,
-    /// Whether the entry says what it means that the argument is missing.
-    is_missing_told: bool,
+    /// Whether an argument that is never there makes the entry refuse every call.
+    needs_it: bool,
+    /// Whether a call that leaves the argument out gets past this.
+    passes_without: bool,
+}
+
+impl<'a> Test<'a> {
+    fn of(
+        test: &TestAt<'a>,
+        entry: &Place<'a>,
+        (section, mode): (Section, Mode),
+    ) -> Option<Test<'a>> {
+        let op = text(&test.place, "op");
+        let value = under(&test.place, "value")?;
+        let is_absence = op == "exists" && value.value.as_bool() == Some(false);
+        let is_require = section == Section::Require;
+        let is_enforced = mode == Mode::Enforced && !is_shadow(entry);
+        // What differs from every constant is true of what is missing, where a rule forbids.
+        let differs = matches!(op, "exists" | "neq" | "not_in");
+        let is_missing_told = under(entry, "if_missing").is_some();
+        Some(Test {
+            needs_it: is_require && test.is_joint && is_enforced && !is_absence,
+            passes_without: is_require == test.is_flipped && !differs && !is_missing_told,
+            op,
+            value,
+        })
+    }
 }
 
 impl<'a> Asked<'a> {
@@ -45,22 +72,16 @@ impl<'a> Asked<'a> {
             what,
         };
         let mut all = Vec::new();
+        let mode = match is_shadow(&rules.place) {
+            true => Mode::Shadow,
+            false => Mode::Enforced,
+        };
         for section in SECTIONS {
             for entry in rules.entries(section) {
-                let is_missing_told = under(&entry, "if_missing").is_some();
                 for test in all_tests(&entry) {
-                    let (Some(path), Some(value)) = (under(&test, "path"), under(&test, "value"))
-                    else {
-                        continue;
-                    };
-                    let op = text(&test, "op");
-                    let test = Test {
-                        section,
-                        op,
-                        value,
-                        is_missing_told,
-                    };
-                    all.push(asked(path, What::Test(test)));
+                    let what = Test::of(&test, &entry, (section, mode)).map(What::Test);
+                    let path = under(&test.place, "path");
+                    all.extend(path.zip(what).map(|(path, what)| asked(path, what)));
                 }
             }
         }
@@ -123,10 +144,7 @@ impl<'a> Asked<'a> {
         }
         let names_of_tools = lacking.iter().map(|(tool, _)| &*tool.name);
         let means = match &self.what {
-            What::Test(test) if test.section == Section::Require && test.op != "exists" => {
-                ": every call is refused"
-            }
-            What::Amount => ": every call is refused",
+            What::Test(Test { needs_it: true, .. }) | What::Amount => ": every call is refused",
             What::Test(_) | What::Key => "",
         };
         let what = format!(
@@ -146,6 +164,8 @@ impl<'a> Asked<'a> {
     ) -> bool {
         let kinds = argument.kinds();
         let (judged, by) = match &self.what {
+            // What type a value has can be asked of any.
+            What::Test(Test { op: "is", .. }) => return false,
             What::Test(test) => (test.kinds(), test.op),
             What::Amount => (vec![Kind::Number], "increment_from"),
             What::Key => (vec![Kind::Bool, Kind::Number, Kind::String], "by"),
@@ -154,14 +174,13 @@ impl<'a> Asked<'a> {
             .as_ref()
             .filter(|kinds| !kinds.iter().any(|kind| judged.contains(kind)));
         if let Some(kinds) = never {
-            let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
             warnings.advise(
                 &self.place,
                 format!(
                     "{} of {} is {}, which {by:?} cannot judge",
                     path.text,
                     tool.name,
-                    or_null(&names)
+                    one_of(kinds)
                 ),
                 "a value that cannot be judged is refused: use an operator for its type",
             );
@@ -178,10 +197,7 @@ impl<'a> Asked<'a> {
         let What::Test(test) = &self.what else {
             return;
         };
-        // What holds for what is missing refuses or asks already.
-        let passes =
-            !matches!(test.op, "exists" | "neq" | "not_in") && test.section != Section::Require;
-        if !passes || test.is_missing_told || tools.is_empty() {
+        if !test.passes_without || tools.is_empty() {
             return;
         }
         let default = tools.iter().find_map(|(_, argument)| argument.default());
@@ -193,7 +209,7 @@ impl<'a> Asked<'a> {
         warnings.advise(
             &self.place,
             format!(
-                "calls of {names} may leave {} out, which does not hold here; {filled_in}",
+                "calls of {names} may leave {} out and get past this; {filled_in}",
                 path.text
             ),
             "add \"if_missing\": \"deny\" to the entry",
@@ -223,9 +239,8 @@ impl Test<'_> {
             return false;
         };
         let is_listed = |constant: &Place<'_>| {
-            let constant: Option<serde_json::Value> =
-                serde_json::from_str(constant.value.raw()).ok();
-            values.iter().any(|value| Some(*value) == constant.as_ref())
+            let constant = serde_json::from_str(constant.value.raw());
+            constant.is_ok_and(|constant| values.iter().any(|value| are_equal(value, &constant)))
         };
         let Some(stray) = constants.iter().find(|constant| !is_listed(constant)) else {
             return false;
@@ -248,6 +263,14 @@ impl Test<'_> {
     }
 }
 
+/// Whether two values are the same; `1` and `1.0` are.
+fn are_equal(one: &serde_json::Value, other: &serde_json::Value) -> bool {
+    match (one.as_f64(), other.as_f64()) {
+        (Some(one), Some(other)) => one.to_bits() == other.to_bits(),
+        _ => one == other,
+    }
+}
+
 /// The path that may have been meant.
 fn nearest_path(path: &Path, names: &[&str]) -> String {
     let Some(Step::Key(last)) = path.steps.iter().rfind(|step| matches!(step, Step::Key(_))) else {
@@ -267,9 +290,14 @@ fn nearest_path(path: &Path, names: &[&str]) -> String {
     }
 }
 
-fn or_null(names: &[&str]) -> String {
-    match names {
+/// Types as a sentence names them; a value that is always null has none.
+fn one_of(kinds: &[Kind]) -> String {
+    let named = |kind: &Kind| match kind {
+        Kind::Array | Kind::Object => format!("an {}", kind.name()),
+        _ => format!("a {}", kind.name()),
+    };
+    match kinds {
         [] => "null".to_owned(),
-        names => names.join(" or "),
+        kinds => kinds.iter().map(named).collect::<Vec<_>>().join(" or "),
     }
 }

@@ -43,7 +43,7 @@ fn entry(entry: &Place<'_>, (section, is_shadow): (Section, bool), warnings: &mu
     never(entry, (section, is_shadow), warnings);
     for test in all_tests(entry) {
         if let Some(path) =
-            under(&test, "path").filter(|path| path.value.as_str() == Some("client.name"))
+            under(&test.place, "path").filter(|path| path.value.as_str() == Some("client.name"))
         {
             warnings.advise(
                 &path,

@@ -192,3 +192,52 @@ impl Use<'_> {
         self.by().is_empty() && !is_shadow(&self.written) && self.breadth() >= other.breadth()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Duplicates, Reader};
+
+    /// What is said of limits that are aligned to the calendar, which is judged here before it can be compiled.
+    fn told(limits: &str) -> Vec<String> {
+        let document = format!(
+            r#"{{"version":"1","default":"deny","tools":{{"t":{{"limits":[{limits}]}}}}}}"#
+        );
+        let rolling = document.replace(r#","align":"calendar""#, "");
+        let policy = Policy::compile(rolling.as_bytes()).expect("it compiles");
+        let mut reader = Reader::new(Duplicates::Refused);
+        let read = reader.read(document.as_bytes()).expect("it is JSON");
+        let mut warnings = Mistakes::default();
+        look(&Place::root(read.root()), &policy, &mut warnings);
+        let warnings = warnings.into_result().err().unwrap_or_default();
+        warnings.into_iter().map(|warning| warning.what).collect()
+    }
+
+    #[test]
+    fn two_periods_that_meet_are_warned_of_unless_a_rolling_limit_parts_them() {
+        let calendar = r#"{"counter":"d","window":"day","max":1000,"align":"calendar"}"#;
+        let meet = "across the end of a day two periods meet: up to 2,000 may pass in a short time";
+        assert_eq!(told(calendar), [meet]);
+        let with = |max: u32, window: &str| {
+            told(&format!(
+                r#"{{"counter":"r","window":"{window}","max":{max}}},{calendar}"#
+            ))
+        };
+        assert_eq!(with(70, "hour"), [""; 0], "1,680 a day");
+        assert_eq!(with(84, "hour"), [meet], "2,016 a day");
+        let session = r#"{"counter":"r","window":"hour","max":70,"scope":"session"}"#;
+        assert_eq!(told(&format!("{session},{calendar}")), [meet]);
+    }
+
+    #[test]
+    fn a_calendar_limit_lets_one_period_more_into_a_stretch_of_time() {
+        let pair = |max: u32| {
+            told(&format!(
+                r#"{{"counter":"h","window":"hour","max":10,"align":"calendar"}},{{"counter":"d","window":"day","max":{max}}}"#
+            ))
+        };
+        let never = |told: &[String]| told.iter().any(|what| what.contains("never be reached"));
+        assert!(!never(&pair(249)), "24 hours touch 25 of them");
+        assert!(never(&pair(250)));
+    }
+}

@@ -103,16 +103,34 @@ pub(super) fn is_shadow(place: &Place<'_>) -> bool {
     under(place, "shadow").is_some_and(|flag| flag.value.as_bool() == Some(true))
 }
 
+/// A test, and how it stands in its entry.
+pub(super) struct TestAt<'a> {
+    pub(super) place: Place<'a>,
+    /// Whether it stands under an odd number of `not`s.
+    pub(super) is_flipped: bool,
+    /// Whether the entry cannot hold unless this test does.
+    pub(super) is_joint: bool,
+}
+
 /// All tests of an entry, whatever they stand under.
-pub(super) fn all_tests<'a>(entry: &Place<'a>) -> Vec<Place<'a>> {
+pub(super) fn all_tests<'a>(entry: &Place<'a>) -> Vec<TestAt<'a>> {
     let mut found = Vec::new();
-    let mut left = elements(entry, "conditions");
-    while let Some(clause) = left.pop() {
-        left.extend(elements(&clause, "any"));
-        left.extend(elements(&clause, "all"));
-        left.extend(under(&clause, "not"));
-        if under(&clause, "path").is_some() {
-            found.push(clause);
+    let clauses = elements(entry, "conditions").into_iter();
+    let mut left: Vec<_> = clauses.map(|clause| (clause, false, true)).collect();
+    while let Some((place, is_flipped, is_joint)) = left.pop() {
+        let inside = |key, is_joint| {
+            let clauses = elements(&place, key).into_iter();
+            clauses.map(move |clause| (clause, is_flipped, is_joint))
+        };
+        left.extend(inside("any", false));
+        left.extend(inside("all", is_joint));
+        left.extend(under(&place, "not").map(|clause| (clause, !is_flipped, false)));
+        if under(&place, "path").is_some() {
+            found.push(TestAt {
+                place,
+                is_flipped,
+                is_joint,
+            });
         }
     }
     found

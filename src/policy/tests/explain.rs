@@ -300,6 +300,20 @@ fn a_call_that_waits_or_runs_is_told_with_what_the_agent_reads_and_what_is_charg
     assert_eq!(taken.spot.position.map(|place| place.line), Some(1));
 }
 
+#[test]
+fn a_limit_that_cannot_be_counted_and_an_amount_are_told() {
+    let source = with_rules(
+        r#"{"limits":[{"counter":"c","window":"hour","max":9,"increment_from":"args.n"}]}"#,
+    );
+    let explanation = explained(&source, ("t", r#"{"n":"2"}"#), Facts::NONE);
+    assert_eq!(
+        lines(&explanation).pop().as_deref(),
+        Some("limits /tools/t/limits/0 -: args.n must be a number: refused")
+    );
+    let explanation = explained(&source, ("t", r#"{"n":2.5}"#), Facts::NONE);
+    assert_eq!(explanation.charges[0].amount, "2.5");
+}
+
 proptest! {
     #[test]
     fn an_explanation_says_what_is_decided(whole in inputs::whole(), ask in inputs_around::ask(inputs_json::arguments())) {

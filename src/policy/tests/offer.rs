@@ -9,6 +9,7 @@ const CHARGE: &str = r##"{"name":"create_charge","inputSchema":{"type":"object",
     "currency":{"enum":["eur","usd"]},
     "note":{"anyOf":[{"type":"string"},{"type":"null"}],"default":null},
     "retries":{"type":"integer","default":3},
+    "stars":{"enum":[1,2,3]},
     "tags":{"type":"array","items":{"type":"string"}},
     "payer":{"$ref":"#/$defs/party"},
     "meta":{"type":"object"},
@@ -101,7 +102,7 @@ fn an_argument_that_the_tool_does_not_have_is_warned_of() {
     absent("args.amount.x", "it takes no arguments there");
     absent(
         "args.zzzzzzzz",
-        "the arguments there are amount, currency, meta, note, open, payer, retries, tags",
+        "the arguments there are amount, currency, meta, note, open, payer, retries, stars, tags",
     );
     for path in [
         "args",
@@ -124,11 +125,12 @@ fn an_argument_that_the_tool_does_not_have_is_warned_of() {
 #[test]
 fn an_operator_or_constant_that_the_argument_never_fits_is_warned_of() {
     for (path, op, value, kind) in [
-        ("args.amount", "regex", "\"^1\"", "number"),
-        ("args.amount", "eq", "\"5\"", "number"),
-        ("args.tags", "gt", "1", "array"),
-        ("args.payer", "starts_with", "\"a\"", "object"),
-        ("args.currency", "gt", "1", "string"),
+        ("args.amount", "regex", "\"^1\"", "a number"),
+        ("args.amount", "eq", "\"5\"", "a number"),
+        ("args.tags", "gt", "1", "an array"),
+        ("args.payer", "starts_with", "\"a\"", "an object"),
+        ("args.currency", "gt", "1", "a string"),
+        ("args.note", "gt", "1", "a string"),
     ] {
         let found = about("require", (path, op, value), "");
         let expected = format!("{path} of create_charge is {kind}, which \"{op}\" cannot judge");
@@ -142,6 +144,8 @@ fn an_operator_or_constant_that_the_argument_never_fits_is_warned_of() {
     for (path, op, value) in [
         ("args.currency", "in", "[\"eur\"]"),
         ("args.amount", "in", "[1,2]"),
+        ("args.amount", "is", "\"string\""),
+        ("args.stars", "in", "[1.0,2]"),
         ("args.note", "length_lt", "5"),
         ("args.tags[*]", "eq", "\"x\""),
         ("args.tags", "contains", "\"x\""),
@@ -156,7 +160,7 @@ fn an_optional_argument_whose_absence_passes_is_warned_of() {
     let found = about("deny_if", ("args.retries", "gt", "5"), "");
     assert_eq!(
         found,
-        "/tools/create_charge/deny_if/0/conditions/0/path: calls of create_charge may leave args.retries out, which does not hold here; the server then takes 3; add \"if_missing\": \"deny\" to the entry"
+        "/tools/create_charge/deny_if/0/conditions/0/path: calls of create_charge may leave args.retries out and get past this; the server then takes 3; add \"if_missing\": \"deny\" to the entry"
     );
     let found = about("approve_if", ("args.meta.x", "gt", "5"), "");
     assert_eq!(found, "", "the schema does not say");
@@ -168,6 +172,75 @@ fn an_optional_argument_whose_absence_passes_is_warned_of() {
         assert_eq!(about(section, ("args.retries", op, "5"), more), "");
     }
     assert_eq!(about("deny_if", ("args.amount", "gt", "5"), ""), "");
+}
+
+#[test]
+fn what_stands_under_not_and_any_is_warned_of_only_where_it_matters() {
+    let conditions = |section: &str, conditions: &str| {
+        warned(&tools(&format!(
+            r#""create_charge":{{"{section}":[{{"conditions":[{conditions}]}}]}}"#
+        )))
+    };
+    let test = |path: &str| format!(r#"{{"path":"args.{path}","op":"gt","value":5}}"#);
+    let not = |path: &str| format!(r#"{{"not":{}}}"#, test(path));
+    let past = |found: &[String]| found.len() == 1 && found[0].contains("get past this");
+    assert!(
+        past(&conditions("require", &not("retries"))),
+        "missing is not more than 5"
+    );
+    assert_eq!(conditions("deny_if", &not("retries")), [""; 0]);
+    let twice = format!(r#"{{"not":{}}}"#, not("retries"));
+    assert!(past(&conditions("deny_if", &twice)));
+    let absent = conditions("require", &test("nobody"));
+    assert!(absent[0].contains("every call is refused"), "{absent:?}");
+    let either = format!(r#"{{"any":[{},{}]}}"#, test("nobody"), test("amount"));
+    let absent = conditions("require", &either);
+    assert!(!absent[0].contains("every call is refused"), "{absent:?}");
+}
+
+#[test]
+fn what_limits_look_at_is_held_against_the_schema_too() {
+    let limited = |more: &str| {
+        warned(&tools(&format!(
+            r#""create_charge":{{"limits":[{{"counter":"w","window":"day","max":9}},{{"counter":"c","window":"day","max":9,{more}}}]}}"#
+        )))
+    };
+    assert_eq!(
+        limited(r#""increment_from":"args.amuont""#),
+        [
+            "/tools/create_charge/limits/1/increment_from: create_charge has no argument args.amuont: every call is refused; did you mean args.amount?"
+        ]
+    );
+    let found = limited(r#""increment_from":"args.currency""#);
+    assert!(
+        found[0].contains("is a string, which \"increment_from\" cannot judge"),
+        "{found:?}"
+    );
+    let found = limited(r#""by":["args.payer"]"#);
+    assert!(
+        found
+            .iter()
+            .any(|one| one.contains("is an object, which \"by\" cannot judge")),
+        "{found:?}"
+    );
+    assert_eq!(limited(r#""increment_from":"args.amount""#), [""; 0]);
+}
+
+#[test]
+fn the_tools_own_schema_must_be_there_where_it_is_asked_for() {
+    let found = warned(&tools(
+        r#""ping":{"schema":true},"list_*":{"schema":"closed"}"#,
+    ));
+    assert_eq!(
+        found,
+        [
+            "/tools/ping/schema: the server gives no schema for ping: every call is refused; write a JSON Schema here, or remove this"
+        ]
+    );
+    assert_eq!(
+        warned(&tools(r#""ping":{"schema":{"type":"object"}}"#)),
+        [""; 0]
+    );
 }
 
 #[test]

@@ -286,6 +286,92 @@ fn a_limit_that_another_one_always_bites_before_is_warned_of() {
     );
 }
 
+/// A tool with these limits, each for a day.
+fn daily(limits: &[&str]) -> String {
+    let limits: Vec<_> = limits
+        .iter()
+        .enumerate()
+        .map(|(at, more)| format!(r#"{{"counter":"c{at}","window":"day",{more}}}"#))
+        .collect();
+    tools(&format!(r#""t":{{"limits":[{}]}}"#, limits.join(",")))
+}
+
+#[test]
+fn limits_that_are_not_counted_alike_are_not_compared() {
+    let place = "/tools/t/limits/1";
+    let never = "can never be reached";
+    let few = r#""max":10"#;
+    expect(&daily(&[few, r#""max":100"#]), Some((place, never)));
+    for other in [
+        r#""max":100,"increment":5"#,
+        r#""max":100,"increment_from":"args.n""#,
+        r#""max":100,"scope":"server""#,
+        r#""max":100,"shadow":true"#,
+    ] {
+        expect(&daily(&[few, other]), None);
+    }
+    expect(
+        &daily(&[r#""max":10,"scope":"server""#, r#""max":100"#]),
+        Some((place, never)),
+    );
+    expect(
+        &daily(&[few, r#""max":100,"by":["args.to"]"#]),
+        Some((place, never)),
+    );
+    expect(
+        &daily(&[r#""max":10,"by":["args.to"]"#, r#""max":100"#]),
+        None,
+    );
+    expect(&daily(&[r#""max":10,"shadow":true"#, r#""max":100"#]), None);
+}
+
+#[test]
+fn limits_that_leave_the_whole_open_are_warned_of() {
+    let place = "/tools/t/limits/0";
+    let whole = "nothing limits all of them together";
+    let by = r#""max":10,"by":["args.to"]"#;
+    expect(&daily(&[by]), Some((place, whole)));
+    expect(&daily(&[by, r#""max":100"#]), None);
+    expect(
+        &daily(&[by, r#""max":100,"scope":"session""#]),
+        Some((place, whole)),
+    );
+    expect(
+        &daily(&[by, r#""max":100,"shadow":true"#]),
+        Some((place, whole)),
+    );
+    let free = "sessions are free to open";
+    let session = r#""max":10,"scope":"session""#;
+    expect(&daily(&[session]), Some((place, free)));
+    expect(&daily(&[session, r#""max":100"#]), None);
+    expect(
+        &format!(
+            r#"{{"version":"1","default":"allow","all_tools":{{"rate_limit":"9/day"}},"tools":{{"t":{{"limits":[{{"counter":"c","window":"hour",{session}}}]}}}}}}"#
+        )
+        .replace(r#""rate_limit":"9/day""#, r#""limits":[{"counter":"a","window":"day","max":99}]"#),
+        None,
+    );
+}
+
+#[test]
+fn a_claim_is_warned_of_and_a_rule_in_shadow_refuses_nothing() {
+    let claim = test("client.name eq \"x\"");
+    expect(
+        &entry("deny_if", &format!(r#"{{"not":{claim}}}"#)),
+        Some((
+            "/tools/t/deny_if/0/conditions/0/not/path",
+            "any agent can say it",
+        )),
+    );
+    let both = tests(&["args.a gt 1", "args.a lt 1"]);
+    let place = "/tools/t/require/0/conditions/1";
+    let shadow =
+        entry("require", &both).replace("{\"conditions\"", "{\"shadow\":true,\"conditions\"");
+    expect(&shadow, Some((place, "every call would be refused")));
+    let deny = r#""delete_*":{"shadow":true,"action":"deny"},"delete_x":{}"#;
+    expect(&tools(deny), None);
+}
+
 #[test]
 fn a_document_with_mistakes_has_no_warnings_and_one_whose_tests_fail_has() {
     let broken = r#"{"version":"1","default":"allow","show_unlisted":true,"toolz":{}}"#;
