@@ -4,12 +4,15 @@
 #![allow(clippy::print_stdout)] // the one room that speaks to the terminal
 
 mod check;
+mod convert;
 mod definitions;
 mod demo_server;
+mod diff;
 mod excerpt;
 mod explain;
 mod grant;
 mod ledger;
+mod schema;
 mod serve;
 mod terminal;
 mod welcome;
@@ -90,6 +93,15 @@ enum Command {
     /// Explain what a policy decides of a call, step by step
     #[command(after_help = explain::HELP)]
     Explain(explain::ExplainArgs),
+    /// Say what an edit of a policy changes: what became looser, what tighter, and the worst case before and after
+    #[command(after_help = diff::HELP)]
+    Diff(diff::DiffArgs),
+    /// Bring a policy into its canonical form: JSON, from JSON, YAML or Intercept's dialect
+    #[command(after_help = convert::HELP)]
+    Convert(convert::ConvertArgs),
+    /// Print the JSON Schema (2020-12) of policies or of the configuration, for editors
+    #[command(after_help = schema::HELP)]
+    Schema(schema::SchemaArgs),
     /// Make, list and revoke grants
     #[command(subcommand)]
     Grant(GrantCommand),
@@ -178,6 +190,9 @@ pub fn run() -> ExitCode {
         Command::Wrap(args) => wrap::run(args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Convert(args) => convert::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Grant(command) => grant::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -23,47 +25,85 @@ use crate::json::Position;
 use crate::policy::Policy;
 use crate::upstream::ServerSpec;
 
-#[derive(Deserialize)]
+/// The gateway's own settings. `servers`, `policies` and `grants` say who may do what; all else has a default.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct File {
+#[schemars(title = "toolgate configuration")]
+pub(super) struct File {
+    /// Where agents connect. Default "127.0.0.1:7080".
+    #[schemars(with = "Option<String>")]
     listen: Option<SocketAddr>,
+    /// Where operators and Prometheus connect. Default "127.0.0.1:7081".
+    #[schemars(with = "Option<String>")]
     admin: Option<SocketAddr>,
+    /// The folder of the store and the journal. Default "toolgate-data", beside this file.
     data: Option<PathBuf>,
+    /// Data-path threads. Default: one for each core.
     workers: Option<NonZeroUsize>,
+    /// `Host` values served besides loopback names and the listen address; "*" serves all.
     #[serde(default)]
     hosts: Vec<String>,
+    /// `Origin` values served besides the same host's.
     #[serde(default)]
     origins: Vec<String>,
+    /// The longest request in bytes. Default 4194304.
     body_max_bytes: Option<NonZeroUsize>,
+    /// All requests that are held at a time, in bytes. Default 536870912.
     bodies_max_bytes: Option<NonZeroUsize>,
+    /// How long a request's body may take. Default 30.
     body_timeout_seconds: Option<NonZeroU64>,
+    /// How long calls in flight may go on after SIGTERM. Default 10.
     drain_seconds: Option<u64>,
+    /// How often a quiet event stream gets a comment. Default 15.
     sse_keep_alive_seconds: Option<NonZeroU64>,
+    /// Connections from agents at a time. Default 10000.
     connections_max: Option<NonZeroUsize>,
+    /// Counters of all limits at a time; beyond it new ones are refused, none is ever forgotten. Default 1000000.
     counters_max: Option<NonZeroUsize>,
+    /// Counters that one grant opens by values of `by` and by sessions. Default 10000.
     counters_per_grant_max: Option<NonZeroUsize>,
+    /// Tool calls of one grant, whatever its policy says. Default 1000 a second, 2000 at once.
     guard: Option<Guard>,
+    /// The MCP servers by name.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Server>")]
     servers: BTreeMap<Spanned<String>, Spanned<Server>>,
+    /// Policy files by name, JSON or YAML; relative paths start at this file's folder.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, PathBuf>")]
     policies: BTreeMap<String, Spanned<PathBuf>>,
+    /// What each kind of grant may reach.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Grant>")]
     grants: BTreeMap<Spanned<String>, Grant>,
 }
 
-#[derive(Deserialize)]
+/// The bucket that stops a runaway agent; one for each grant.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Guard {
+    /// Calls a second in the long run.
     per_second: NonZeroU32,
+    /// Calls at once.
     burst: NonZeroU32,
 }
 
-#[derive(Deserialize)]
+/// What one kind of grant may reach.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Grant {
+    /// A policy for each server.
+    #[schemars(with = "BTreeMap<String, String>")]
     servers: BTreeMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
+}
+
+/// The JSON Schema (2020-12) of the TOML file.
+pub fn json_schema() -> Schema {
+    SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<File>()
 }
 
 pub(super) fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {

@@ -20,9 +20,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::counters::{Bounds, GuardSettings};
 use crate::grants::Entitlement;
-use crate::policy::Policy;
+use crate::policy::{Format, Policy, PolicyText};
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
 
+pub use file::json_schema;
 pub use mistake::{ConfigError, ConfigMistake};
 pub use one_server::one_server;
 pub use outline::Outline;
@@ -186,13 +187,23 @@ pub fn load_policy(path: &Path) -> Result<Arc<Policy>, Vec<ConfigMistake>> {
                 .remedy("check the path; a relative one starts at the configuration file's folder"),
         ]
     })?;
-    match Policy::compile(&source) {
+    match policy_text(path, &source).compile() {
         Ok(policy) => Ok(Arc::new(policy)),
         Err(mistakes) => Err(mistakes
             .iter()
             .map(|mistake| ConfigMistake::of_policy(path, mistake))
             .collect()),
     }
+}
+
+/// A policy file by its name and what is in it. The name alone tells how it is written: JSON is YAML too, so that its
+/// content could not.
+pub fn policy_text<'s>(path: &Path, bytes: &'s [u8]) -> PolicyText<'s> {
+    let format = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("yaml" | "yml") => Format::Yaml,
+        _ => Format::Json,
+    };
+    PolicyText { bytes, format }
 }
 
 fn server_spec(name: &str, transport: Transport) -> ServerSpec {

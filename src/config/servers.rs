@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -15,19 +16,32 @@ use super::file::Reading;
 use super::{bad_server_name, http_transport, server_spec};
 use crate::upstream::{ChildCommand, ServerSpec, Transport};
 
-#[derive(Deserialize)]
+/// One MCP server: a `url`, or a `command` that toolgate starts.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["url"], "not": { "anyOf": [{ "required": ["args"] }, { "required": ["env"] }, { "required": ["cwd"] }] } },
+    { "required": ["command"], "not": { "required": ["headers"] } }
+]))]
 pub(super) struct Server {
+    /// A streamable HTTP server.
     url: Option<String>,
+    /// Headers sent to it; ${NAME} is taken from the environment.
     #[serde(default)]
     headers: BTreeMap<String, String>,
+    /// A stdio server's program.
     command: Option<String>,
+    /// Its arguments.
     #[serde(default)]
     args: Vec<String>,
+    /// Its environment; ${NAME} is taken from toolgate's own.
     #[serde(default)]
     env: BTreeMap<String, String>,
+    /// The folder it starts in; a relative path starts at this file's folder.
     cwd: Option<PathBuf>,
+    /// How long connecting may take. Default 10.
     connect_timeout_seconds: Option<NonZeroU64>,
+    /// How long the first byte of an answer may take. Default 120.
     first_byte_timeout_seconds: Option<NonZeroU64>,
 }
 

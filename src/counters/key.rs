@@ -6,7 +6,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::policy::{Limit, Scope, Subject};
+use crate::policy::{Align, Limit, Scope, Subject};
 
 /// Whose calls are counted: one grant, at one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,9 @@ impl CounterKey {
         let mut hash = Sha256::new();
         for part in [limit.scope.name(), grant, server, &limit.rule, &window] {
             feed(&mut hash, part);
+        }
+        if limit.align == Align::Calendar {
+            feed(&mut hash, "calendar");
         }
         for source in &limit.by {
             feed(&mut hash, "by");

@@ -12,6 +12,7 @@ mod counter;
 mod guard;
 mod history;
 mod key;
+mod period;
 mod taken;
 mod tally;
 mod window;

@@ -4,6 +4,7 @@
 
 mod amounts;
 mod bucket;
+mod calendar;
 mod edits;
 mod kept;
 mod map;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::policy::{Increment, Policy, Scope, Subject, Window};
+use crate::policy::{Align, Increment, Policy, Scope, Subject, Window};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
@@ -41,6 +42,7 @@ pub(crate) fn limit(index: usize, max: u64, window: Window) -> Limit {
         max: NonZeroU64::new(max).unwrap(),
         window,
         burst: None,
+        align: Align::Rolling,
         scope: Scope::Grant,
         by: Box::default(),
         increment: Increment::Constant(Amount::ONE),

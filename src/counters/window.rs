@@ -1,18 +1,20 @@
-//! What a rolling window still holds.
+//! What a window still holds.
 //!
-//! What is taken at `t` is free again at exactly `t + window`, so no stretch of time as long as the window ever holds more
-//! than `max`. It never knows the window's length: what was taken is kept with the moment that frees it.
+//! What is taken at `t` from a rolling window is free again at exactly `t + window`, so no stretch of time as long as the
+//! window ever holds more than `max`; from a period of the calendar, at its end. It never knows the window's length: what
+//! was taken is kept with the moment that frees it.
 
 use std::collections::VecDeque;
 
+use super::period;
 use crate::clock::Timestamp;
-use crate::policy::{Amount, Increment, Limit};
+use crate::policy::{Align, Amount, Increment, Limit};
 
 /// So many takings are kept by themselves, each free at the exact nanosecond. Sixteen bytes each make 16 KiB for the
 /// largest such counter; what is above is kept in slices of the window, which cost the same whatever `max` is.
 pub(super) const EXACT_MAX: usize = 1_024;
 
-/// What is kept by slices of the window leaves when the youngest of its slice may: never too soon, at most one slice
+/// What is kept by slices of a rolling window leaves when the youngest of its slice may: never too soon, at most one slice
 /// late.
 pub(super) const SLICES: u64 = 64;
 
@@ -110,9 +112,11 @@ impl Takings {
                 left: capacity.minus(held),
             });
         }
-        Ok(match self.is_exact(limit) {
-            true => Place::Exact(at.plus(limit.window.length())),
-            false => Place::Slice(slice_end(limit, at)),
+        Ok(match limit.align {
+            // All of a period leaves at its end.
+            Align::Calendar => Place::Slice(period::end(limit.window, at)),
+            Align::Rolling if self.is_exact(limit) => Place::Exact(at.plus(limit.window.length())),
+            Align::Rolling => Place::Slice(slice_end(limit, at)),
         })
     }
 

@@ -156,7 +156,7 @@ fn policy(document: &Document<'_>, source: &[u8], mistakes: &mut Mistakes) -> Po
 }
 
 /// The first 16 hex digits of the source's SHA-256.
-fn hash(source: &[u8]) -> Box<str> {
+pub(super) fn hash(source: &[u8]) -> Box<str> {
     let digest = Sha256::digest(source);
     let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     digits[..16].into()

@@ -11,7 +11,7 @@ use super::mistake::{Mistakes, Place};
 use super::own_tests::OwnTest;
 use crate::json::Kind;
 
-const DOCUMENT: Keys = Keys {
+pub(super) const DOCUMENT: Keys = Keys {
     built: &[
         "version",
         "description",
@@ -28,7 +28,7 @@ const DOCUMENT: Keys = Keys {
     ],
     not_built: &[],
 };
-const TOOL: Keys = Keys {
+pub(super) const TOOL: Keys = Keys {
     built: &[
         "action",
         "reason",
@@ -42,10 +42,11 @@ const TOOL: Keys = Keys {
     ],
     not_built: &[],
 };
-const ALL_TOOLS: Keys = Keys {
+pub(super) const ALL_TOOLS: Keys = Keys {
     built: &["require", "deny_if", "approve_if", "limits"],
     not_built: &[],
 };
+
 /// One policy document.
 #[derive(Debug)]
 pub(super) struct Document<'a> {

@@ -22,11 +22,11 @@ pub(super) const EXPIRES_DEFAULT: Duration = Duration::from_secs(15 * 60);
 /// How long a call itself may be held open: most clients give up on a request after a minute or a few.
 const WAIT_MAX: Duration = Duration::from_secs(10 * 60);
 
-const ENTRY: Keys = Keys {
+pub(super) const ENTRY: Keys = Keys {
     built: &["conditions", "on_deny", "if_missing", "shadow", "zone"],
     not_built: &[],
 };
-const ASKING_ENTRY: Keys = Keys {
+pub(super) const ASKING_ENTRY: Keys = Keys {
     built: &[
         "conditions",
         "on_deny",
@@ -39,12 +39,12 @@ const ASKING_ENTRY: Keys = Keys {
     ],
     not_built: &[],
 };
-const TEST: Keys = Keys {
+pub(super) const TEST: Keys = Keys {
     built: &["path", "op", "value"],
     not_built: &[],
 };
 /// What an object of `conditions` may have instead of a test.
-const JUNCTION: Keys = Keys {
+pub(super) const JUNCTION: Keys = Keys {
     built: &["any", "all", "not"],
     not_built: &[],
 };

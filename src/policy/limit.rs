@@ -21,6 +21,8 @@ pub struct Limit {
     pub max: NonZeroU64,
     /// How long a call is counted.
     pub window: Window,
+    /// Where windows begin.
+    pub align: Align,
     /// The most back to back (GCRA), less than `max`; `None` if only `max` counts.
     pub burst: Option<NonZeroU32>,
     /// Whose calls share the counter.
@@ -70,10 +72,23 @@ pub enum Increment {
     From(Argument),
 }
 
-/// A rolling window: any stretch of time of this length, wherever it begins.
+/// Where windows begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Window {
-    seconds: NonZeroU32,
+pub enum Align {
+    /// Anywhere: no stretch of time as long as the window holds more than `max`.
+    Rolling,
+    /// With each second, minute, hour, day, week (on Monday) or month of UTC: none of them holds more than `max`.
+    Calendar,
+}
+
+/// How long a call is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Window(Span);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Span {
+    Seconds(NonZeroU32),
+    Month,
 }
 
 impl Window {
@@ -87,24 +102,37 @@ impl Window {
     pub const DAY: Window = Window::of(86_400);
     /// Seven days.
     pub const WEEK: Window = Window::of(604_800);
+    /// A month of the calendar.
+    pub const MONTH: Window = Window(Span::Month);
     /// The longest window there may be, 31 days: what a restart must remember is bounded by it.
     pub const MAX: Window = Window::of(2_678_400);
 
     /// A window of whole seconds; `None` for 0 and for more than [`Window::MAX`].
     pub fn from_seconds(seconds: u64) -> Option<Window> {
-        let seconds = NonZeroU32::new(u32::try_from(seconds).ok()?)?;
-        (seconds <= Window::MAX.seconds).then_some(Window { seconds })
+        let window = Window(Span::Seconds(NonZeroU32::new(
+            u32::try_from(seconds).ok()?,
+        )?));
+        (window.length() <= Window::MAX.length()).then_some(window)
     }
 
     const fn of(seconds: u32) -> Window {
-        Window {
-            seconds: NonZeroU32::new(seconds).expect("named windows are longer than nothing"),
+        let seconds = NonZeroU32::new(seconds).expect("named windows are longer than nothing");
+        Window(Span::Seconds(seconds))
+    }
+
+    /// Its length; of a month the longest that there are.
+    pub fn length(self) -> Duration {
+        match self.0 {
+            Span::Seconds(seconds) => Duration::from_secs(seconds.get().into()),
+            Span::Month => Window::MAX.length(),
         }
     }
 
-    /// Its length.
-    pub fn length(self) -> Duration {
-        Duration::from_secs(self.seconds.get().into())
+    /// Whether the calendar has a name for it.
+    pub fn is_named(self) -> bool {
+        use Window as W;
+        let named = [W::SECOND, W::MINUTE, W::HOUR, W::DAY, W::WEEK, W::MONTH];
+        named.contains(&self)
     }
 
     /// As a document may spell it: `minute`, or `90s`.
@@ -115,7 +143,8 @@ impl Window {
             Window::HOUR => "hour".into(),
             Window::DAY => "day".into(),
             Window::WEEK => "week".into(),
-            Window { seconds } => format!("{seconds}s"),
+            Window::MONTH => "month".into(),
+            Window(_) => format!("{}s", self.length().as_secs()),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::amount::Amount;
 use super::document::quoted;
-use super::fields::{self, not_built, wrong_type};
+use super::fields::{self, wrong_type};
 use super::limit::Window;
 use super::mistake::{Mistakes, Place};
 use super::number::Number;
@@ -18,6 +18,7 @@ const NAMED: &[(&str, Window)] = &[
     ("hour", Window::HOUR),
     ("day", Window::DAY),
     ("week", Window::WEEK),
+    ("month", Window::MONTH),
 ];
 /// What may stand after a number, and how many seconds it is.
 const UNITS: &[(char, u64)] = &[('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
@@ -54,9 +55,7 @@ pub(super) fn window(place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Windo
         Some(number) => whole(number).and_then(Window::from_seconds),
         None => named(text).or_else(|| counted(text)),
     };
-    if found.is_none() && text == "month" {
-        not_built(place, "month", mistakes);
-    } else if found.is_none() {
+    if found.is_none() {
         let names = || NAMED.iter().map(|(name, _)| *name);
         let remedy = match fields::nearest(text, names()) {
             Some(near) if value.as_str().is_some() => format!("did you mean {near:?}?"),

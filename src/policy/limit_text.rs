@@ -5,15 +5,14 @@
 use std::num::{NonZeroU32, NonZeroU64};
 
 use super::amount::Amount;
-use super::document::quoted;
-use super::fields::{self, Fields, Keys, Text, not_built, wrong_type};
-use super::limit::{Increment, Scope, Window};
+use super::fields::{self, Fields, Keys, Text};
+use super::limit::{Align, Increment, Scope, Window};
 use super::limit_numbers::{self, burst, max, rate, window};
 use super::mistake::{Mistakes, Place};
 use super::source::{self, Argument, Source};
 use crate::json::Kind;
 
-const LIMIT: Keys = Keys {
+pub(super) const LIMIT: Keys = Keys {
     built: &[
         "counter",
         "window",
@@ -29,7 +28,7 @@ const LIMIT: Keys = Keys {
     ],
     not_built: &["concurrent", "refund_on"],
 };
-const COUNTER: Keys = Keys {
+pub(super) const COUNTER: Keys = Keys {
     built: &[
         "window",
         "max",
@@ -44,7 +43,7 @@ const COUNTER: Keys = Keys {
     ],
     not_built: LIMIT.not_built,
 };
-const RATE_LIMIT: Keys = Keys {
+pub(super) const RATE_LIMIT: Keys = Keys {
     built: &["max", "window"],
     not_built: &[],
 };
@@ -55,6 +54,8 @@ const SCOPES: &[(&str, Scope)] = &[
     ("server", Scope::Server),
     ("organisation", Scope::Organisation),
 ];
+
+const ALIGNS: &[(&str, Align)] = &[("rolling", Align::Rolling), ("calendar", Align::Calendar)];
 
 /// `by` may name so many paths: each multiplies the counters.
 const BY_MAX: usize = 8;
@@ -69,6 +70,7 @@ pub(super) struct LimitText<'a> {
     pub(super) counter: &'a str,
     pub(super) window: Window,
     pub(super) max: NonZeroU64,
+    pub(super) align: Align,
     pub(super) burst: Option<NonZeroU32>,
     pub(super) scope: Scope,
     pub(super) by: Vec<Source>,
@@ -129,7 +131,6 @@ fn limit<'a>(
         .map(|place| fields::word(&place, SCOPES, mistakes));
     let by = by(fields, mistakes);
     let is_shadow = fields.flag("shadow", mistakes);
-    align(fields, mistakes);
     let window = fields
         .required("window", mistakes)
         .and_then(|place| window(&place, mistakes));
@@ -139,6 +140,7 @@ fn limit<'a>(
     let burst = fields
         .optional("burst")
         .map(|place| burst(&place, max, mistakes));
+    let align = align(fields, window, mistakes);
     let most = match (burst, max) {
         (Some(burst), _) => burst.map(|burst| ("burst", Amount::whole(burst.get().into()))),
         (None, max) => max.map(|max| ("max", Amount::whole(max.get()))),
@@ -149,6 +151,7 @@ fn limit<'a>(
         counter: "",
         window: window?,
         max: max?,
+        align: align?,
         burst: match burst {
             Some(burst) => Some(burst?),
             None => None,
@@ -188,6 +191,7 @@ pub(super) fn rate_limit<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Opti
         counter: RATE_LIMIT_COUNTER,
         window,
         max,
+        align: natural(window),
         burst: None,
         scope: Scope::Grant,
         by: Vec::new(),
@@ -275,21 +279,43 @@ fn by(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Vec<Source>> {
     (sources.len() == written && written > 0).then_some(sources)
 }
 
-/// Only rolling windows are built.
-fn align(fields: &Fields<'_>, mistakes: &mut Mistakes) {
-    let Some(place) = fields.optional("align") else {
-        return;
+/// `align`, and whether it goes with the window and with `burst`.
+fn align(fields: &Fields<'_>, window: Option<Window>, mistakes: &mut Mistakes) -> Option<Align> {
+    let place = fields.optional("align");
+    let written = match &place {
+        Some(place) => Some(fields::word(place, ALIGNS, mistakes)?),
+        None => None,
     };
-    match place.value.as_str() {
-        Some("rolling") => {}
-        Some(word @ "calendar") => not_built(&place, word, mistakes),
-        Some(word) => {
-            let remedy = format!(
-                "write {}",
-                quoted(["rolling", "calendar"].into_iter(), " or ")
-            );
-            mistakes.advise(&place, format!("{word:?} is not known here"), remedy);
+    let window = window?;
+    let align = written.unwrap_or(natural(window));
+    if let Some(place) = place {
+        let what = match align {
+            Align::Rolling if window == Window::MONTH => {
+                "months have no one length, so that none can roll"
+            }
+            Align::Calendar if !window.is_named() => {
+                "the calendar has seconds, minutes, hours, days, weeks and months only"
+            }
+            _ => "",
+        };
+        if !what.is_empty() {
+            mistakes.advise(&place, what, "remove align, or choose another window");
         }
-        None => wrong_type(&place, "a string", mistakes),
+    }
+    if let (Some(burst), Align::Calendar) = (fields.optional("burst"), align) {
+        mistakes.advise(
+            &burst.key(),
+            "\"burst\" does not go with windows of the calendar",
+            "remove it, or let the window roll",
+        );
+    }
+    Some(align)
+}
+
+/// What a window is where nothing is said.
+fn natural(window: Window) -> Align {
+    match window {
+        Window::MONTH => Align::Calendar,
+        _ => Align::Rolling,
     }
 }

@@ -115,6 +115,7 @@ impl<'a> Limits<'a> {
             pointer: text.place.pointer.as_str().into(),
             max: text.max,
             window: text.window,
+            align: text.align,
             burst: text.burst,
             scope: text.scope,
             by: text.by.clone().into(),

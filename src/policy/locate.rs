@@ -5,7 +5,7 @@
 use crate::json::{Duplicates, Position, Reader, Value};
 
 /// Line and column of each value; `None` for a pointer that leads nowhere, and for all where the document is no JSON.
-pub fn positions<'p>(
+pub(super) fn positions<'p>(
     source: &[u8],
     pointers: impl IntoIterator<Item = &'p str>,
 ) -> Vec<Option<Position>> {

@@ -2,7 +2,7 @@
 //!
 //! It never sees a call: the words are the policy's alone.
 
-use super::limit::{Increment, Limit, Scope, Window};
+use super::limit::{Align, Increment, Limit, Scope, Window};
 use super::words::in_groups;
 
 const DAY_SECONDS: u64 = 86_400;
@@ -17,11 +17,11 @@ impl Limit {
             Scope::Server => "for all grants of the server together",
             Scope::Organisation => "for all grants and all servers together",
         };
-        let mut text = format!(
-            "at most {} in any {} {whose}",
-            self.counted(in_groups),
-            span(self.window.length().as_secs())
-        );
+        let span = match self.align {
+            Align::Rolling => format!("any {}", span(self.window.length().as_secs())),
+            Align::Calendar => format!("each {} of UTC", self.window.name()),
+        };
+        let mut text = format!("at most {} in {span} {whose}", self.counted(in_groups));
         for source in &self.by {
             text.push_str(&format!(" and each {source}"));
         }
@@ -34,6 +34,11 @@ impl Limit {
         if let Some(day) = self.in_a_day() {
             text.push_str(&format!("; {} a day", in_groups(day)));
         }
+        if self.align == Align::Calendar {
+            let (twice, name) = (in_groups(self.max.get() * 2), self.window.name());
+            let meet = format!("; up to {twice} where one {name} ends and the next begins");
+            text.push_str(&meet);
+        }
         if self.is_shadow {
             text.push_str("; in shadow: counted and told, never enforced");
         }
@@ -43,6 +48,7 @@ impl Limit {
     /// What it allows, for the agent: `at most 10 calls per minute for this grant`.
     pub(super) fn allowance(&self) -> String {
         let span = match self.window {
+            window if self.align == Align::Calendar => format!("per {} of UTC", window.name()),
             Window::SECOND | Window::MINUTE | Window::HOUR | Window::DAY | Window::WEEK => {
                 format!("per {}", self.window.name())
             }
@@ -147,6 +153,14 @@ mod tests {
             (
                 r#""window":"week","max":5,"increment":0.5,"scope":"server","by":["tool","args.to"]"#,
                 "at most 5 (0.5 for each call) in any 7 days for all grants of the server together and each args.to and each tool.name",
+            ),
+            (
+                r#""window":"month","max":1000"#,
+                "at most 1,000 calls in each month of UTC for each grant; up to 2,000 where one month ends and the next begins",
+            ),
+            (
+                r#""window":"hour","max":5,"align":"calendar""#,
+                "at most 5 calls in each hour of UTC for each grant; 120 a day; up to 10 where one hour ends and the next begins",
             ),
             (
                 r#""window":"minute","max":60,"burst":10,"scope":"session","shadow":true"#,

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::json::{Position, Value};
 
 /// Mistakes told one by one; a file with more is not a policy with slips but something else.
-const TOLD_MAX: usize = 100;
+pub(super) const TOLD_MAX: usize = 100;
 
 /// One thing wrong with a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +155,7 @@ impl Mistakes {
     pub(super) fn and(mut self, others: Mistakes) -> Mistakes {
         self.untold += others.untold;
         for mistake in others.found {
-            self.keep(mistake);
+            self.put(mistake);
         }
         self
     }
@@ -177,23 +177,25 @@ impl Mistakes {
         }
     }
 
+    /// Adds a mistake whose place is known otherwise.
+    pub(super) fn put(&mut self, mistake: Mistake) {
+        match self.is_full() {
+            true => self.untold += 1,
+            false => self.found.push(mistake),
+        }
+    }
+
     fn push(&mut self, place: &Place<'_>, what: String, remedy: Option<String>) {
+        // Finding a position reads all that is before it: not for mistakes that nobody will be told.
         if self.is_full() {
             self.untold += 1;
             return;
         }
-        self.keep(Mistake {
+        self.put(Mistake {
             position: place.value.position(),
             pointer: place.pointer.clone(),
             what,
             remedy,
         });
-    }
-
-    fn keep(&mut self, mistake: Mistake) {
-        match self.is_full() {
-            true => self.untold += 1,
-            false => self.found.push(mistake),
-        }
     }
 }

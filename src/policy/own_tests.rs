@@ -11,11 +11,11 @@ use super::name::Glob;
 use super::{Call, Decision, Definition, Facts, Moment, Policy};
 use crate::json::{Kind, Value};
 
-const TEST: Keys = Keys {
+pub(super) const TEST: Keys = Keys {
     built: &["call", "expect", "rule", "times", "at"],
     not_built: &[],
 };
-const CALL: Keys = Keys {
+pub(super) const CALL: Keys = Keys {
     built: &["tool", "args"],
     not_built: &[],
 };

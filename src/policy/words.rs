@@ -130,7 +130,7 @@ pub(super) fn cut(text: &str) -> String {
 }
 
 /// A number with a comma between thousands.
-pub(super) fn in_groups(number: u64) -> String {
+pub fn in_groups(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -25,7 +25,8 @@ use crate::counters::{Admitted, Taken};
 use crate::policy::{Charge, Denial, Held};
 use crate::store::Position;
 
-/// Bytes of lines that may wait for one write. A line is 50 KiB at the very most, so this is no fewer than 80 calls.
+/// Bytes of lines that may wait for one write. A line is 50 KiB at the very most, and 10 KiB more for each limit that
+/// charges as many values as one may, so this is no fewer than 40 calls of the worst kind.
 const STAGED_MAX: usize = 4 << 20;
 
 /// Of these, how much lines may take that nobody waits for: a flood of refused calls must leave room for the others'.

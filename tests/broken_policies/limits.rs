@@ -25,6 +25,16 @@ fn by_what_nothing_is_counted_by() {
 }
 
 #[test]
+fn calendar_of_other_lengths() {
+    refused("calendar_of_other_lengths");
+}
+
+#[test]
+fn calendar_with_burst() {
+    refused("calendar_with_burst");
+}
+
+#[test]
 fn increment_above_burst() {
     refused("increment_above_burst");
 }
@@ -55,8 +65,18 @@ fn max_too_large() {
 }
 
 #[test]
+fn month_that_rolls() {
+    refused("month_that_rolls");
+}
+
+#[test]
 fn shadow_of_wrong_type() {
     refused("shadow_of_wrong_type");
+}
+
+#[test]
+fn unknown_align() {
+    refused("unknown_align");
 }
 
 #[test]

@@ -12,7 +12,8 @@ llvm=(-sanitizer-coverage-level=4 -sanitizer-coverage-inline-8bit-counters -sani
     -sanitizer-coverage-trace-compares -simplifycfg-branch-fold-threshold=0)
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 ${llvm[*]/#/-Cllvm-args=}"
 # With --target the flags are for the fuzzer alone, not for build scripts, which nothing is linked to that counts.
-cargo build --locked --release --manifest-path fuzz/Cargo.toml --target "$host" --target-dir target/fuzz --bin "$name"
+cp Cargo.lock fuzz/Cargo.lock # the very versions that are shipped; what only the fuzzer needs is added to them
+cargo build --release --manifest-path fuzz/Cargo.toml --target "$host" --target-dir target/fuzz --bin "$name"
 
 mkdir -p "target/fuzz/corpus/$name" target/fuzz/artifacts
 seeds=("fuzz/corpus/$name" policies)

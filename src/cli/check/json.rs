@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Checked, Compared};
 use crate::json::Position;
-use crate::policy::{Mistake, positions};
+use crate::policy::Mistake;
 
 /// One object and a line end.
 pub(super) fn line(checked: &Checked<'_>, compared: Option<&Compared>) -> String {
@@ -41,7 +41,9 @@ fn limits(checked: &Checked<'_>) -> Value {
         return json!([]);
     };
     let limits = policy.limits();
-    let places = positions(&checked.source, limits.iter().map(|limit| &*limit.pointer));
+    let places = checked
+        .text()
+        .positions(limits.iter().map(|limit| &*limit.pointer));
     let told = limits.iter().zip(places).map(|(limit, position)| {
         let Position { line, column } = position.unwrap_or(Position { line: 1, column: 1 });
         json!({

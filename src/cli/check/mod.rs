@@ -13,7 +13,8 @@ use clap::Args;
 
 use super::definitions::Tools;
 use super::terminal::{CliError, Format, print};
-use crate::policy::{Offer, Policy, Review};
+use crate::config::policy_text;
+use crate::policy::{Offer, PolicyText, Review};
 
 pub(super) const HELP: &str = r#"Exit codes:
   0  every policy is valid; with --strict, and has no warnings
@@ -50,6 +51,12 @@ struct Checked<'f> {
     file: &'f Path,
     source: Vec<u8>,
     review: Review,
+}
+
+impl Checked<'_> {
+    fn text(&self) -> PolicyText<'_> {
+        policy_text(self.file, &self.source)
+    }
 }
 
 /// What the policies are compared with.
@@ -113,7 +120,7 @@ fn check(args: &CheckArgs, compared: Option<&Compared>) -> Tally {
                 continue;
             }
         };
-        let review = Policy::review(&source, compared.map(|compared| &compared.offer));
+        let review = policy_text(file, &source).review(compared.map(|compared| &compared.offer));
         match review.policy.is_ok() {
             true => tally.valid += 1,
             false => tally.broken += 1,

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Effects, Style};
 
 use super::{Checked, Compared};
 use crate::cli::excerpt::{Weight, pointed};
-use crate::policy::{Unmatched, positions};
+use crate::policy::Unmatched;
 
 const RED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 const GREEN: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
@@ -69,7 +69,9 @@ fn limits(text: &mut String, checked: &Checked<'_>) {
         return;
     };
     let limits = policy.limits();
-    let places = positions(&checked.source, limits.iter().map(|limit| &*limit.pointer));
+    let places = checked
+        .text()
+        .positions(limits.iter().map(|limit| &*limit.pointer));
     for (limit, position) in limits.iter().zip(places) {
         let line = position.map_or_else(String::new, |place| format!(" (line {})", place.line));
         let _ = writeln!(text, "  {}{line}: {}", limit.rule, limit.meaning());

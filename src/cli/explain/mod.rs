@@ -14,8 +14,9 @@ use clap::{Args, ValueEnum};
 use super::definitions::Tools;
 use super::excerpt::{Weight, pointed};
 use super::terminal::{CliError, Format, now, print};
+use crate::config::policy_text;
 use crate::json::{Duplicates, Reader};
-use crate::policy::{Caller, Facts, Listing, Moment, explain};
+use crate::policy::{Caller, Facts, Listing, Moment};
 
 pub(super) const HELP: &str = r#"Examples:
   toolgate explain --policy careful.json --call '{"tool":"create_charge","args":{"amount":20000}}'
@@ -95,6 +96,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CliError> {
     let file = args.policy.display();
     let source = std::fs::read(&args.policy)
         .map_err(|error| CliError::unusable(format!("{file}: cannot read this policy: {error}")))?;
+    let policy = policy_text(&args.policy, &source);
     let text = call::text(&args.call)?;
     let mut reader = Reader::new(Duplicates::Refused);
     let document = reader.read(text.as_bytes());
@@ -121,7 +123,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CliError> {
             seconds: args.at.unwrap_or_else(|| now().date()).as_second(),
         },
     };
-    let explanation = match explain(&source, &call, &facts) {
+    let explanation = match policy.explain(&call, &facts) {
         Ok(explanation) => explanation,
         Err(mistakes) => {
             let place = (&*args.policy, &source[..]);

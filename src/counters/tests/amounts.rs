@@ -74,6 +74,13 @@ fn nothing_is_taken_by_nothing_and_there_is_always_room_for_it() {
         counters.refund(admitted.into_parts().1);
     }
     assert!(charge(1).is_err());
+    let lowered = [limit(0, 50, Window::MINUTE)];
+    let lowered = [Limit {
+        rule: limits[0].rule.clone(),
+        ..lowered[0].clone()
+    }];
+    let nothing = counters.admit(&[of(&lowered[0], 0)], &account, START);
+    assert!(nothing.is_ok(), "more is held than the edited limit allows");
 }
 
 #[test]

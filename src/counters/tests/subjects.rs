@@ -163,6 +163,33 @@ fn sixty_four_threads_get_exactly_what_one_subject_and_what_one_server_allow() {
 }
 
 #[test]
+fn sixty_four_threads_get_exactly_what_each_of_two_subjects_allows() {
+    let limits = limits_of(&[
+        r#"{"counter":"c","window":"minute","max":100,"scope":"organisation","by":["args.to"]}"#,
+    ]);
+    for round in 0..30 {
+        let counters = many();
+        let accounts = ["a", "b", "c"].map(|grant| account_of(&counters, grant, &limits));
+        let admitted: [AtomicUsize; 2] = Default::default();
+        std::thread::scope(|scope| {
+            for thread in 0..64 {
+                let (counters, admitted, limits) = (&counters, &admitted, &limits);
+                let account = &accounts[thread % 3];
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        let charge = [on(&limits[0], thread as u128 % 2 + 1)];
+                        let is_ok = counters.admit(&charge, account, START).is_ok();
+                        admitted[thread % 2].fetch_add(is_ok.into(), Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        let admitted = admitted.map(AtomicUsize::into_inner);
+        assert_eq!(admitted, [100, 100], "in round {round}");
+    }
+}
+
+#[test]
 fn sixty_four_threads_that_all_bring_new_subjects_open_exactly_as_many_as_are_allowed() {
     let limits = limits_of(&[BY]);
     let bounds = Bounds {

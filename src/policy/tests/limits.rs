@@ -152,3 +152,34 @@ fn a_guard_says_that_it_is_no_rule_of_the_policy() {
         "t: too many calls at once from this grant. The call was not run; the next one is possible in 2 s, not earlier."
     );
 }
+
+#[test]
+fn a_window_is_the_calendars_where_that_is_said_and_a_month_always() {
+    for (text, align, per) in [
+        (r#""window":"day""#, Align::Rolling, "per day"),
+        (
+            r#""window":"day","align":"rolling""#,
+            Align::Rolling,
+            "per day",
+        ),
+        (
+            r#""window":"day","align":"calendar""#,
+            Align::Calendar,
+            "per day of UTC",
+        ),
+        (
+            r#""window":60,"align":"calendar""#,
+            Align::Calendar,
+            "per minute of UTC",
+        ),
+        (r#""window":"month""#, Align::Calendar, "per month of UTC"),
+        (r#""window":"31d""#, Align::Rolling, "in any 2678400 s"),
+    ] {
+        let limit = limit(&format!(r#"{{"counter":"c","max":3,{text}}}"#));
+        assert_eq!(limit.align, align, "{limit:?}");
+        let words = format!("at most 3 calls {per} for this grant");
+        assert_eq!(limit.allowance(), words);
+    }
+    let policy = with_tool(r#"{"rate_limit":"5/month"}"#);
+    assert_eq!(policy.limits()[0].align, Align::Calendar);
+}

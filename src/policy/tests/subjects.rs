@@ -80,6 +80,7 @@ fn different_values_have_counters_of_their_own() {
         )
     };
     assert_ne!(pair("ab", "c"), pair("a", "bc"));
+    assert_ne!(pair("atb", "c"), pair("a", "btc"));
     assert_ne!(pair("a", "b"), pair("b", "a"));
 }
 
