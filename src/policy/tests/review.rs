@@ -3,7 +3,7 @@
 use super::*;
 
 /// The warnings about a document: each pointer with what is said there.
-fn warned(document: &str) -> Vec<(String, String)> {
+pub(super) fn warned(document: &str) -> Vec<(String, String)> {
     told(&Policy::review(document.as_bytes(), None), document)
 }
 
@@ -21,7 +21,7 @@ fn told(review: &Review, document: &str) -> Vec<(String, String)> {
 }
 
 /// Expects just this one warning: where, and a part of what it says; `None`: none at all.
-fn expect(document: &str, expected: Option<(&str, &str)>) {
+pub(super) fn expect(document: &str, expected: Option<(&str, &str)>) {
     let found = warned(document);
     match (&found[..], expected) {
         ([], None) => {}
@@ -30,7 +30,7 @@ fn expect(document: &str, expected: Option<(&str, &str)>) {
     }
 }
 
-fn tools(tools: &str) -> String {
+pub(super) fn tools(tools: &str) -> String {
     format!(r#"{{"version":"1","default":"deny","tools":{{{tools}}}}}"#)
 }
 
@@ -226,130 +226,6 @@ fn an_entry_that_always_or_never_asks_for_something_is_warned_of() {
     expect(
         r#"{"version":"1","default":"allow","all_tools":{"deny_if":[{"conditions":[]}]}}"#,
         Some(("/all_tools/deny_if/0", "every call of every tool")),
-    );
-}
-
-#[test]
-fn a_limit_that_another_one_always_bites_before_is_warned_of() {
-    let limits = |limits: &str| tools(&format!(r#""t":{{"limits":[{limits}]}}"#));
-    let limit = |name: &str, max: u32, window: &str| {
-        format!(r#"{{"counter":"{name}","max":{max},"window":"{window}"}}"#)
-    };
-    let pair = |one: (u32, &str), two: (u32, &str)| {
-        limits(&format!(
-            "{},{}",
-            limit("a", one.0, one.1),
-            limit("b", two.0, two.1)
-        ))
-    };
-    let second = "/tools/t/limits/1";
-    expect(
-        &pair((10, "minute"), (100_000, "day")),
-        Some((
-            second,
-            "this limit of 100,000 in any day can never be reached: /tools/t/limits/a admits 10 in any minute, which makes at most 14,400",
-        )),
-    );
-    expect(
-        &pair((10, "minute"), (14_400, "day")),
-        Some((second, "at most 14,400")),
-    );
-    expect(&pair((10, "minute"), (14_399, "day")), None);
-    expect(
-        &pair((50, "day"), (50, "minute")),
-        Some((second, "at most 50")),
-    );
-    expect(&pair((10, "90s"), (20, "100s")), Some((second, "most 20")));
-    expect(&pair((10, "90s"), (19, "100s")), None);
-    let all_tools = |own: &str, all: &str| {
-        format!(
-            r#"{{"version":"1","default":"allow","all_tools":{{"limits":[{all}]}},"tools":{{"t":{{"limits":[{own}]}}}}}}"#
-        )
-    };
-    let (narrow, wide) = (limit("n", 5, "hour"), limit("w", 50, "hour"));
-    expect(
-        &all_tools(&wide, &narrow),
-        Some(("/tools/t/limits/0", "at most 5")),
-    );
-    // What all tools share may be full though this one has been quiet.
-    expect(&all_tools(&narrow, &wide), None);
-    let shared = |max: u32| {
-        format!(
-            r#"{{"version":"1","default":"deny","counters":{{"s":{{"max":{max},"window":"day"}}}},"tools":{{"t":{{"limits":["s",{}]}}}}}}"#,
-            limit("own", 20, "minute")
-        )
-    };
-    expect(&shared(1_000_000), None);
-    expect(
-        &shared(10),
-        Some(("/tools/t/limits/1", "/counters/s admits 10")),
-    );
-}
-
-/// A tool with these limits, each for a day.
-fn daily(limits: &[&str]) -> String {
-    let limits: Vec<_> = limits
-        .iter()
-        .enumerate()
-        .map(|(at, more)| format!(r#"{{"counter":"c{at}","window":"day",{more}}}"#))
-        .collect();
-    tools(&format!(r#""t":{{"limits":[{}]}}"#, limits.join(",")))
-}
-
-#[test]
-fn limits_that_are_not_counted_alike_are_not_compared() {
-    let place = "/tools/t/limits/1";
-    let never = "can never be reached";
-    let few = r#""max":10"#;
-    expect(&daily(&[few, r#""max":100"#]), Some((place, never)));
-    for other in [
-        r#""max":100,"increment":5"#,
-        r#""max":100,"increment_from":"args.n""#,
-        r#""max":100,"scope":"server""#,
-        r#""max":100,"shadow":true"#,
-    ] {
-        expect(&daily(&[few, other]), None);
-    }
-    expect(
-        &daily(&[r#""max":10,"scope":"server""#, r#""max":100"#]),
-        Some((place, never)),
-    );
-    expect(
-        &daily(&[few, r#""max":100,"by":["args.to"]"#]),
-        Some((place, never)),
-    );
-    expect(
-        &daily(&[r#""max":10,"by":["args.to"]"#, r#""max":100"#]),
-        None,
-    );
-    expect(&daily(&[r#""max":10,"shadow":true"#, r#""max":100"#]), None);
-}
-
-#[test]
-fn limits_that_leave_the_whole_open_are_warned_of() {
-    let place = "/tools/t/limits/0";
-    let whole = "nothing limits all of them together";
-    let by = r#""max":10,"by":["args.to"]"#;
-    expect(&daily(&[by]), Some((place, whole)));
-    expect(&daily(&[by, r#""max":100"#]), None);
-    expect(
-        &daily(&[by, r#""max":100,"scope":"session""#]),
-        Some((place, whole)),
-    );
-    expect(
-        &daily(&[by, r#""max":100,"shadow":true"#]),
-        Some((place, whole)),
-    );
-    let free = "sessions are free to open";
-    let session = r#""max":10,"scope":"session""#;
-    expect(&daily(&[session]), Some((place, free)));
-    expect(&daily(&[session, r#""max":100"#]), None);
-    expect(
-        &format!(
-            r#"{{"version":"1","default":"allow","all_tools":{{"rate_limit":"9/day"}},"tools":{{"t":{{"limits":[{{"counter":"c","window":"hour",{session}}}]}}}}}}"#
-        )
-        .replace(r#""rate_limit":"9/day""#, r#""limits":[{"counter":"a","window":"day","max":99}]"#),
-        None,
     );
 }
 
