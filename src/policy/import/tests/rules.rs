@@ -21,7 +21,7 @@ fn mistakes_in_rules_are_told_where_the_rules_have_them() {
         yaml(&source).expect_err("broken"),
         [
             "line 8, column 17, /tools/t/rules/0/conditions/0/op: unknown operator \"lessthan\", the operators are eq, neq, lt, lte, gt, gte, in, not_in, exists, regex, contains, starts_with, ends_with, glob, is, length_lt, length_lte, length_gt, length_gte, cidr, path_within, url_host",
-            "line 11, column 21, /tools/t/rules/1/rate_limit: the window \"fortnight\" cannot be read, write \"second\", \"minute\", \"hour\", \"day\", \"week\", whole seconds, or such as \"90s\", \"15m\", \"6h\", \"30d\"; at most 31 days",
+            "line 11, column 21, /tools/t/rules/1/rate_limit: the window \"fortnight\" cannot be read, write \"second\", \"minute\", \"hour\", \"day\", \"week\", \"month\", whole seconds, or such as \"90s\", \"15m\", \"6h\", \"30d\"; at most 31 days",
         ]
     );
 }
