@@ -41,6 +41,40 @@ fn a_condition_on_a_counter_is_its_limit() {
     assert_eq!(found.matches("Enough.").count(), 2, "{found}");
 }
 
+#[test]
+fn what_a_call_adds_to_a_counter_is_carried_over() {
+    let counting = |state: &str| {
+        with_rules(&format!(
+            "- name: a\n  conditions: [{{path: state.t.c, op: lte, value: 50}}]\n  state: {{counter: c, window: day{state}}}"
+        ))
+    };
+    for (state, part) in [
+        ("", None),
+        (", increment: 0", None),
+        (", increment: 5", Some("\"increment\": 5")),
+        (
+            ", increment_from: args.n",
+            Some("\"increment_from\": \"args.n\""),
+        ),
+        (
+            ", increment: 5, increment_from: 'args.a[b'",
+            Some("\"increment_from\": \"args[\\\"a[b\\\"]\""),
+        ),
+    ] {
+        let found = text(&counting(state));
+        let parts: Vec<_> = found.match_indices("\"increment").collect();
+        assert_eq!(parts.len(), usize::from(part.is_some()), "{state}: {found}");
+        assert!(
+            part.is_none_or(|part| found.contains(part)),
+            "{state}: {found}"
+        );
+    }
+    assert!(
+        yaml(&counting(", increment: -5")).is_err(),
+        "a counter never goes back"
+    );
+}
+
 /// Each of these rules has this mistake, among others perhaps.
 fn refused_rules(cases: &[(&str, &str)]) {
     for (rules, told) in cases {
