@@ -37,6 +37,8 @@ static POLICIES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
 });
 static DOCUMENTS: LazyLock<Vec<Vec<u8>>> =
     LazyLock::new(|| inputs(&["fuzz/corpus/json", "fuzz/corpus/policy", "policies"]));
+static YAML: LazyLock<Vec<Vec<u8>>> =
+    LazyLock::new(|| inputs(&["fuzz/corpus/yaml", "tests/fixtures/import", "policies"]));
 
 #[test]
 fn every_policy_of_the_corpus_is_judged_as_promised() {
@@ -46,6 +48,11 @@ fn every_policy_of_the_corpus_is_judged_as_promised() {
 #[test]
 fn every_document_of_the_corpus_is_read_as_promised() {
     DOCUMENTS.iter().for_each(|input| promises::json(input));
+}
+
+#[test]
+fn every_policy_in_yaml_of_the_corpus_is_read_as_promised() {
+    YAML.iter().for_each(|input| promises::yaml(input));
 }
 
 #[test]
@@ -80,5 +87,10 @@ proptest! {
     #[test]
     fn changed_documents_are_read_as_promised(picked in any::<[Index; 2]>(), places in any::<[Index; 3]>(), length in 0..40_usize) {
         promises::json(&spliced(&DOCUMENTS, picked, places, length));
+    }
+
+    #[test]
+    fn changed_policies_in_yaml_are_read_as_promised(picked in any::<[Index; 2]>(), places in any::<[Index; 3]>(), length in 0..40_usize) {
+        promises::yaml(&spliced(&YAML, picked, places, length));
     }
 }

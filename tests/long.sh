@@ -28,4 +28,5 @@ suite healthimaging-release python target/venv/bin/python tests/interop/healthim
 suite everything-release node times "$TOOLGATE_REPETITIONS" "${NODE:-node}" tests/interop/everything.mjs
 suite fuzz-policy c++ tests/support/fuzz.sh policy "$TOOLGATE_FUZZ_SECONDS"
 suite fuzz-json c++ tests/support/fuzz.sh json "$TOOLGATE_FUZZ_SECONDS"
+suite fuzz-yaml c++ tests/support/fuzz.sh yaml "$TOOLGATE_FUZZ_SECONDS"
 close

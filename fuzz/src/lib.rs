@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use toolgate::json::{Document, Duplicates, Kind, Reader, Value};
-use toolgate::policy::{Call, Decision, Denial, Facts, Policy};
+use toolgate::policy::{Call, Decision, Denial, Facts, Format, Policy, PolicyText};
 
 /// What stands between the parts of an input: no JSON document has it.
 const BETWEEN: u8 = 0;
@@ -48,6 +48,23 @@ pub fn policy(data: &[u8]) {
             arguments: document.as_ref().map(Document::root),
         };
         assert_eq!(told(&policy, &call), told(&policy, &call));
+    });
+}
+
+/// Any bytes as a policy file in YAML. It is refused with reasons, or loads and has a canonical form, which is one already.
+pub fn yaml(data: &[u8]) {
+    within_bounds(data, |data| {
+        let text = |bytes, format| PolicyText { bytes, format };
+        match text(data, Format::Yaml).canonical() {
+            Err(mistakes) => assert!(!mistakes.is_empty(), "a refusal says why"),
+            Ok(canonical) => {
+                let compiled = text(data, Format::Yaml).compile();
+                assert!(compiled.is_ok(), "what can be converted loads");
+                let again = text(canonical.text.as_bytes(), Format::Json).canonical();
+                let again = again.map(|again| again.text);
+                assert_eq!(again.as_ref(), Ok(&canonical.text));
+            }
+        }
     });
 }
 

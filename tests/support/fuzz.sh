@@ -18,6 +18,7 @@ cargo build --release --manifest-path fuzz/Cargo.toml --target "$host" --target-
 mkdir -p "target/fuzz/corpus/$name" target/fuzz/artifacts
 seeds=("fuzz/corpus/$name" policies)
 [ "$name" = policy ] && seeds+=(tests/fixtures/policy/bad)
+[ "$name" = yaml ] && seeds+=(tests/fixtures/import)
 # 16 KiB are a long policy; a second of wall time is far more than any of them takes, and a loaded machine needs some.
 "target/fuzz/$host/release/$name" "target/fuzz/corpus/$name" "${seeds[@]}" -max_total_time="$seconds" -max_len=16384 \
     -timeout=20 -rss_limit_mb=2048 -artifact_prefix=target/fuzz/artifacts/ -print_final_stats=1 -verbosity=1 2>&1 |

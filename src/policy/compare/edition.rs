@@ -217,7 +217,7 @@ fn rule_set(entry: &Node, (document, breadth): (&Node, Breadth)) -> RuleSet {
     let limits = limits.unwrap_or_default().iter();
     let limits = limits.filter_map(|limit| LimitView::of(limit, &breadth, document));
     let rate_limit = entry.member("rate_limit");
-    let rate_limit = rate_limit.and_then(|rate| LimitView::of_rate(rate, &breadth));
+    let rate_limit = rate_limit.map(|rate| LimitView::of_rate(rate, &breadth));
     RuleSet {
         rules,
         limits: limits.chain(rate_limit).collect(),

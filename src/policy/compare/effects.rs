@@ -173,7 +173,11 @@ fn of_rules(old: &View<'_>, new: &View<'_>) -> Vec<Effect> {
         false
     });
     let is_denied_now = |before: &Rule| {
-        let denies = |after: &Rule| after.section == Section::DenyIf && after.text == before.text;
+        let denies = |after: &Rule| {
+            after.section == Section::DenyIf
+                && after.text == before.text
+                && after.denies_missing >= before.denies_missing
+        };
         before.section == Section::ApproveIf && new.rules().any(denies)
     };
     let gone = gone.into_iter().filter(|before| !is_denied_now(before));

@@ -4,6 +4,7 @@
 
 use super::bound::{Bound, Span};
 use crate::policy::import::{self, Node};
+use crate::policy::limit::Window;
 use crate::policy::limit_numbers::{self, whole};
 
 /// Which calls a limit counts together.
@@ -39,6 +40,8 @@ pub(super) struct LimitView {
 enum Measure {
     OverTime(Bound),
     AtATime(u64),
+    /// Like nothing else.
+    Unknown,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,24 +67,23 @@ impl LimitView {
     }
 
     /// Reads a `rate_limit`.
-    pub(super) fn of_rate(rate: &Node, breadth: &Breadth) -> Option<LimitView> {
-        let (max, seconds) = match rate.text() {
-            Some(text) => {
-                let (max, window) = limit_numbers::rate(text)?;
-                (max.get(), window.length().as_secs())
-            }
-            None => (max(rate)?, seconds(rate.member("window")?)?),
+    pub(super) fn of_rate(rate: &Node, breadth: &Breadth) -> LimitView {
+        let numbers = match rate.text() {
+            Some(text) => limit_numbers::rate(text).map(|(max, window)| (max.get(), window)),
+            None => max(rate).zip(window(rate)),
         };
-        let bound = Bound {
-            max,
-            span: Span::Rolling(seconds),
-            burst: None,
-            refunds: false,
-        };
-        Some(LimitView {
+        let measure = numbers.map(|(max, window)| {
+            Measure::OverTime(Bound {
+                max,
+                span: span(window, None),
+                burst: None,
+                refunds: false,
+            })
+        });
+        LimitView {
             breadth: breadth.clone(),
             counter: "rate_limit".into(),
-            measure: Measure::OverTime(bound),
+            measure: measure.unwrap_or(Measure::Unknown),
             scope: GRANT,
             by: Vec::new(),
             charge: Charge::Calls(1),
@@ -89,7 +91,7 @@ impl LimitView {
             words: rate
                 .text()
                 .map_or_else(|| import::line(rate), str::to_owned),
-        })
+        }
     }
 
     fn read(limit: &Node, (breadth, counter): (Breadth, &str)) -> Option<LimitView> {
@@ -109,19 +111,10 @@ impl LimitView {
         let refund_on = texts("refund_on");
         let scope = limit.member("scope").and_then(Node::text);
         let scope = scope.and_then(|scope| SCOPES.iter().position(|known| *known == scope));
-        let measure = match limit.member("concurrent").and_then(Node::number) {
-            Some(text) => Measure::AtATime(whole(text)?),
-            None => Measure::OverTime(Bound {
-                max: max(limit)?,
-                span: span(limit)?,
-                burst: limit.member("burst").and_then(Node::number).and_then(whole),
-                refunds: !refund_on.is_empty(),
-            }),
-        };
         Some(LimitView {
             breadth,
             counter: counter.to_owned(),
-            measure,
+            measure: measure(limit).unwrap_or(Measure::Unknown),
             scope: scope.unwrap_or(GRANT),
             by: texts("by").into_iter().map(counted_by).collect(),
             charge: charge(limit),
@@ -201,29 +194,36 @@ fn max(limit: &Node) -> Option<u64> {
     whole(limit.member("max")?.number()?)
 }
 
-/// The length of a window with a length.
-fn seconds(window: &Node) -> Option<u64> {
+fn measure(limit: &Node) -> Option<Measure> {
+    let whole = |key: &str| whole(limit.member(key)?.number()?);
+    if limit.member("concurrent").is_some() {
+        return whole("concurrent").map(Measure::AtATime);
+    }
+    let align = limit.member("align").and_then(Node::text);
+    Some(Measure::OverTime(Bound {
+        max: max(limit)?,
+        span: span(window(limit)?, align),
+        burst: whole("burst"),
+        refunds: limit.member("refund_on").is_some(),
+    }))
+}
+
+fn window(limit: &Node) -> Option<Window> {
+    let window = limit.member("window")?;
     match window.number() {
-        Some(number) => whole(number),
+        Some(number) => Window::from_seconds(whole(number)?),
         // A rate of one has the same spans.
-        None => Some(
-            limit_numbers::rate(&format!("1/{}", window.text()?))?
-                .1
-                .length()
-                .as_secs(),
-        ),
+        None => limit_numbers::rate(&format!("1/{}", window.text()?)).map(|(_, window)| window),
     }
 }
 
-fn span(limit: &Node) -> Option<Span> {
-    let window = limit.member("window")?;
-    if window.text() == Some("month") {
-        return Some(Span::Month);
-    }
-    let seconds = seconds(window)?;
-    match limit.member("align").and_then(Node::text) {
-        Some("calendar") => Some(Span::Calendar(seconds)),
-        _ => Some(Span::Rolling(seconds)),
+/// Months are those of the calendar, whatever is said.
+fn span(window: Window, align: Option<&str>) -> Span {
+    let seconds = window.length().as_secs();
+    match align {
+        _ if window == Window::MONTH => Span::Month,
+        Some("calendar") => Span::Calendar(seconds),
+        _ => Span::Rolling(seconds),
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) enum LimitUse {
 
 /// At most `max` calls in any stretch of time as long as `window`, or at most `concurrent` at a time.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = windowed_or_concurrent(), "dependentSchemas" = charge()))]
+#[schemars(deny_unknown_fields, extend("oneOf" = windowed_or_concurrent(), "allOf" = companions()))]
 pub(super) struct Limit {
     /// The name of the counter; with the entry it is in, it is what keeps counts over edits.
     counter: Name,
@@ -57,7 +57,7 @@ pub(super) struct Limit {
 
 /// A limit that tools share by its name.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = windowed_or_concurrent(), "dependentSchemas" = charge()))]
+#[schemars(deny_unknown_fields, extend("oneOf" = windowed_or_concurrent(), "allOf" = companions()))]
 pub(super) struct SharedLimit {
     /// How long a call is counted.
     window: Option<Window>,
@@ -97,10 +97,26 @@ fn windowed_or_concurrent() -> serde_json::Value {
     ])
 }
 
-/// A call takes a constant or an argument's value; what arguments say does not go with a burst.
-fn charge() -> serde_json::Value {
+/// What goes with what: an argument's value neither with a constant nor with a burst; windows of the calendar with no
+/// burst and no other lengths than it has, and months with nothing else.
+fn companions() -> serde_json::Value {
+    let is_month = serde_json::json!({ "properties": { "window": { "const": "month" } }, "required": ["window"] });
+    let is_calendar = serde_json::json!({ "properties": { "align": { "const": "calendar" } }, "required": ["align"] });
+    serde_json::json!([
+        { "if": { "required": ["increment_from"] }, "then": { "properties": { "increment": false, "burst": false } } },
+        { "if": is_month, "then": { "properties": { "align": { "const": "calendar" }, "burst": false } } },
+        { "if": is_calendar, "then": { "properties": { "window": named_length(), "burst": false } } }
+    ])
+}
+
+/// A length that the calendar has a name for.
+fn named_length() -> serde_json::Value {
     serde_json::json!({
-        "increment_from": { "properties": { "increment": false, "burst": false } }
+        "anyOf": [
+            { "enum": ["second", "minute", "hour", "day", "week", "month"] },
+            { "enum": [1, 60, 3_600, 86_400, 604_800] },
+            { "pattern": "^(1|60|3600|86400|604800)s$|^(1|60|1440|10080)m$|^(1|24|168)h$|^[17]d$" }
+        ]
     })
 }
 

@@ -127,6 +127,8 @@ fn edit() -> impl Strategy<Value = (String, String)> {
             ("[3,1]", "[3,2,1]"),
             (",\"if_missing\":\"deny\"", ""),
             (",\"shadow\":true", ""),
+            ("approve_if", "deny_if"),
+            ("deny_if", "approve_if"),
             ("]}", "],\"if_missing\":\"deny\"}"),
         ][..],
     );

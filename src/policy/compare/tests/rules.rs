@@ -132,3 +132,16 @@ fn a_rule_in_shadow_is_none() {
         ["t | looser | rule removed | deny_if args.n gt 5"]
     );
 }
+
+#[test]
+fn a_refusal_that_asked_for_what_is_missing_is_not_replaced_by_one_that_does_not() {
+    let asked = entries("approve_if", &[&gt("5")]).replace("]}", "],\"if_missing\":\"deny\"}");
+    let denied = entries("deny_if", &[&gt("5")]);
+    assert_eq!(
+        edited(&asked, &denied),
+        [
+            "t | looser | rule removed | approve_if args.n gt 5",
+            "t | tighter | rule added | deny_if args.n gt 5",
+        ]
+    );
+}

@@ -63,6 +63,23 @@ fn the_worst_case_counts_every_counter_once() {
 }
 
 #[test]
+fn a_month_is_one_of_the_calendar_wherever_it_is_written() {
+    for limit in [
+        r#""rate_limit":"7/month""#,
+        r#""rate_limit":{"max":7,"window":"month"}"#,
+        r#""limits":[{"counter":"c","window":"month","max":7}]"#,
+    ] {
+        let policy = format!(r#""default":"deny","tools":{{"x":{{{limit}}}}}"#);
+        let told = worst(&policy, None);
+        assert_eq!(
+            told[0],
+            ("x".to_owned(), Some(14), Some(14)),
+            "{limit}: across a midnight two months meet"
+        );
+    }
+}
+
+#[test]
 fn a_limit_that_counts_apart_bounds_nothing() {
     let policy = |rest: &str, tools: &str| {
         format!(

@@ -15,15 +15,16 @@ fn with_rules(rules: &str) -> String {
 #[test]
 fn mistakes_in_rules_are_told_where_the_rules_have_them() {
     let source = with_rules(
-        "- name: a\n  conditions:\n    - path: args.x\n      op: lessthan\n      value: 1\n- name: b\n  rate_limit: 5/fortnight",
+        "- name: a\n  conditions:\n    - path: args.x\n      op: lesser\n      value: 1\n- name: b\n  rate_limit: 5/fortnight",
     );
-    assert_eq!(
-        yaml(&source).expect_err("broken"),
-        [
-            "line 8, column 17, /tools/t/rules/0/conditions/0/op: unknown operator \"lessthan\", the operators are eq, neq, lt, lte, gt, gte, in, not_in, exists, regex, contains, starts_with, ends_with, glob, is, length_lt, length_lte, length_gt, length_gte, cidr, path_within, url_host",
-            "line 11, column 21, /tools/t/rules/1/rate_limit: the window \"fortnight\" cannot be read, write \"second\", \"minute\", \"hour\", \"day\", \"week\", \"month\", whole seconds, or such as \"90s\", \"15m\", \"6h\", \"30d\"; at most 31 days",
-        ]
-    );
+    let mistakes = yaml(&source).expect_err("broken");
+    assert_eq!(mistakes.len(), 2, "{mistakes:#?}");
+    for (mistake, begins) in mistakes.iter().zip([
+        "line 8, column 17, /tools/t/rules/0/conditions/0/op: unknown operator \"lesser\"",
+        "line 11, column 21, /tools/t/rules/1/rate_limit: the window \"fortnight\" cannot be read",
+    ]) {
+        assert!(mistake.starts_with(begins), "{mistake}");
+    }
 }
 
 #[test]
