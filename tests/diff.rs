@@ -4,7 +4,7 @@ mod support;
 
 use serde_json::{Value, json};
 
-use support::Folder;
+use support::{Folder, Upstream};
 
 const OLD: &str = r#"{
   "version": "1", "default": "deny", "hide": ["delete_*"],
@@ -177,4 +177,25 @@ fn a_policy_or_a_list_that_cannot_be_used_is_code_2() {
         assert_eq!((code, told.as_str()), (Some(2), ""), "{errors}");
         assert!(errors.contains(says), "{errors}");
     }
+}
+
+#[test]
+fn a_server_of_the_configuration_is_asked_for_its_tools() {
+    let upstream = Upstream::working();
+    let folder = Folder::of(&upstream.url(), OLD);
+    folder.write("new.yaml", &NEW.replace("void", "work"));
+    let arguments = [
+        "diff",
+        "policy.json",
+        "new.yaml",
+        "--server",
+        "s",
+        "--config",
+        "toolgate.toml",
+    ];
+    let output = folder.run(&arguments);
+    let told = String::from_utf8(output.stdout).expect("text");
+    assert!(told.starts_with("work\n  looser   listed"), "{told}");
+    assert!(!told.contains("pay"), "the server has no such tool: {told}");
+    assert_eq!(upstream.calls(), 0, "none is called");
 }

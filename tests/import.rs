@@ -107,3 +107,50 @@ fn a_gateway_serves_behind_rules_of_intercept() {
     }
     assert!(says("create_refund", "{}").contains("Three refunds an hour are the most."));
 }
+
+#[test]
+fn a_decision_under_yaml_is_explained_with_the_lines_of_the_file() {
+    let folder = Folder::new();
+    folder.write("p.yaml", PAYMENTS);
+    let call = r#"{"tool":"create_payment","args":{"amount":50001}}"#;
+    let output = folder.run(&[
+        "explain", "--policy", "p.yaml", "--call", call, "--format", "json",
+    ]);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(told["verdict"], "deny");
+    let place = [&told["pointer"], &told["line"], &told["column"]];
+    assert_eq!(
+        place,
+        [
+            &serde_json::json!("/tools/create_payment/rules/0"),
+            &14.into(),
+            &9.into()
+        ]
+    );
+    let condition = &told["steps"]
+        .as_array()
+        .expect("steps")
+        .last()
+        .expect("one decided")["conditions"][0];
+    assert_eq!([&condition["line"], &condition["column"]], [&16, &13]);
+}
+
+#[test]
+fn warnings_and_limits_of_yaml_are_told_at_their_lines() {
+    let folder = Folder::new();
+    folder.write("p.yaml", PAYMENTS);
+    let output = folder.run(&["check", "p.yaml", "--format", "json"]);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let limits = told["limits"].as_array().expect("limits").iter();
+    let lines: Vec<_> = limits
+        .map(|limit| (limit["rule"].as_str(), limit["line"].as_u64()))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            (Some("/all_tools/limits/calls"), Some(59)),
+            (Some("/tools/create_payment/limits/payments"), Some(36)),
+            (Some("/tools/create_refund/limits/_rate_hour"), Some(43)),
+        ]
+    );
+}

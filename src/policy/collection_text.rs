@@ -8,7 +8,7 @@ use super::fields::{Fields, Keys, Text, nearest, word};
 use super::mistake::Mistakes;
 use super::slash_glob::SlashGlob;
 
-const COLLECTION: Keys = Keys {
+pub(super) const COLLECTION: Keys = Keys {
     built: &["default", "allow", "hide"],
     not_built: &["limits"],
 };

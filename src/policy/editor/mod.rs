@@ -7,13 +7,16 @@
 mod conditions;
 mod limits;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use conditions::{ApproveEntry, Entry};
 use limits::{Limit, LimitUse, RateLimit, SharedLimit};
+
+use super::collection_text::METHODS;
 
 /// The JSON Schema (2020-12) of a policy document.
 pub fn json_schema() -> Schema {
@@ -38,7 +41,7 @@ struct Document {
     /// Under `default: deny`, tools without an entry are left out of tools/list too; true shows them.
     show_unlisted: Option<bool>,
     /// MCP methods that this grant may use; without it, all that the specification defines.
-    methods: Option<Vec<Name>>,
+    methods: Option<Vec<Method>>,
     /// Which resources may be read, by URI. `*` does not cross "/", `**` does.
     resources: Option<Surface>,
     /// Which prompts may be used, by name.
@@ -108,10 +111,27 @@ enum Action {
     RequireApproval,
 }
 
+/// One of the methods that a client may ask for in some revision of MCP.
+struct Method;
+
+impl JsonSchema for Method {
+    fn schema_name() -> Cow<'static, str> {
+        "Method".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": METHODS })
+    }
+}
+
 struct ArgumentsSchema;
 
 impl JsonSchema for ArgumentsSchema {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "ArgumentsSchema".into()
     }
 
@@ -119,7 +139,7 @@ impl JsonSchema for ArgumentsSchema {
         true
     }
 
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "anyOf": [{ "enum": [true, "closed"] }, { "type": "object" }] })
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::policy::fields::Keys;
 use crate::policy::import::order::{self, Shape};
-use crate::policy::{document, entry_text, limit_text, own_tests};
+use crate::policy::{collection_text, document, entry_text, limit_text, own_tests};
 
 /// The keys that the schema has for one kind of object; for the document itself the name is empty.
 fn described(name: &str) -> BTreeSet<String> {
@@ -61,6 +61,11 @@ fn the_schema_and_the_canonical_order_have_the_keys_that_documents_are_read_by()
             &["LongRateLimit"],
             &[limit_text::RATE_LIMIT],
             &order::RATE_LIMIT,
+        ),
+        (
+            &["Surface"],
+            &[collection_text::COLLECTION],
+            &order::SURFACE,
         ),
         (&["OwnTest"], &[own_tests::TEST], &order::TEST),
         (&["TestCall"], &[own_tests::CALL], &order::CALL),

@@ -9,6 +9,7 @@ mod intercept_counter;
 mod intercept_rule;
 mod node;
 pub(super) mod order;
+mod pointer;
 mod policylayer;
 mod scalar;
 mod text;

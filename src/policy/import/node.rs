@@ -2,17 +2,16 @@
 //!
 //! It never changes the text of a number, and never loses or reorders a key.
 
-use std::rc::Rc;
-
+use super::pointer::Pointer;
 use crate::json::{Document, Kind, Position, Value};
-use crate::policy::mistake::{Mistake, escaped};
+use crate::policy::mistake::Mistake;
 
 /// Where something stands in the file that a person wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::policy) struct Origin {
     pub(in crate::policy) position: Position,
     /// The JSON Pointer (RFC 6901) in that file.
-    pub(in crate::policy) pointer: Rc<str>,
+    pub(in crate::policy) pointer: Pointer,
 }
 
 /// One value and where it was written.
@@ -47,7 +46,7 @@ impl Origin {
     pub(in crate::policy) fn root(position: Position) -> Origin {
         Origin {
             position,
-            pointer: "".into(),
+            pointer: Pointer::default(),
         }
     }
 
@@ -64,11 +63,6 @@ impl Origin {
             remedy,
         }
     }
-
-    /// The pointer to a member.
-    pub(super) fn under(&self, key: &str) -> Rc<str> {
-        format!("{}/{}", self.pointer, escaped(key)).into()
-    }
 }
 
 impl Node {
@@ -79,7 +73,7 @@ impl Node {
             offset: 0,
             position: Position { line: 1, column: 1 },
         };
-        reading.node(document.root(), &"".into())
+        reading.node(document.root(), &Pointer::default())
     }
 
     /// The value under a key; `None` if this is no object or has no such key.
@@ -149,7 +143,7 @@ struct Reading<'t> {
 }
 
 impl Reading<'_> {
-    fn node(&mut self, value: Value<'_>, pointer: &Rc<str>) -> Node {
+    fn node(&mut self, value: Value<'_>, pointer: &Pointer) -> Node {
         let origin = self.origin(value, pointer);
         let data = match value.kind() {
             Kind::Null => Data::Null,
@@ -158,7 +152,7 @@ impl Reading<'_> {
             Kind::String => Data::Text(value.as_str().unwrap_or_default().to_owned()),
             Kind::Array => {
                 let elements = value.elements().enumerate();
-                let node = |(at, element)| self.node(element, &origin.under(&format!("{at}")));
+                let node = |(at, element)| self.node(element, &origin.pointer.index(at));
                 Data::List(elements.map(node).collect())
             }
             Kind::Object => {
@@ -172,7 +166,7 @@ impl Reading<'_> {
 
     fn member(&mut self, key: Value<'_>, value: Value<'_>, object: &Origin) -> Member {
         let name = key.as_str().unwrap_or_default();
-        let pointer = object.under(name);
+        let pointer = object.pointer.key(name);
         Member {
             key: name.to_owned(),
             origin: self.origin(key, &pointer),
@@ -180,7 +174,7 @@ impl Reading<'_> {
         }
     }
 
-    fn origin(&mut self, value: Value<'_>, pointer: &Rc<str>) -> Origin {
+    fn origin(&mut self, value: Value<'_>, pointer: &Pointer) -> Origin {
         let passed = &self.text[self.offset..value.span().start];
         for sign in passed.chars() {
             match sign {

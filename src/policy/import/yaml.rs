@@ -4,11 +4,11 @@
 //! than it shows is refused, with its line.
 
 use std::collections::HashSet;
-use std::rc::Rc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
 use super::node::{Data, Member, Node, Origin};
+use super::pointer::Pointer;
 use super::scalar;
 use crate::json::{DEPTH_MAX, Position};
 use crate::policy::mistake::{Mistake, Mistakes};
@@ -150,10 +150,10 @@ impl Reading {
 
     /// The place of the value that comes next.
     fn origin(&self, position: Position) -> Origin {
-        let pointer: Rc<str> = match self.open.last() {
-            None => "".into(),
+        let pointer = match self.open.last() {
+            None => Pointer::default(),
             Some(open) => match &open.inside {
-                Inside::List(elements) => open.origin.under(&elements.len().to_string()),
+                Inside::List(elements) => open.origin.pointer.index(elements.len()),
                 Inside::Object { key: None, .. } => open.origin.pointer.clone(),
                 Inside::Object {
                     key: Some((_, origin)),
@@ -171,7 +171,7 @@ impl Reading {
         let Inside::Object { names, key, .. } = &mut open.inside else {
             return;
         };
-        let pointer = open.origin.under(text);
+        let pointer = open.origin.pointer.key(text);
         let origin = Origin { position, pointer };
         let is_plain = style == ScalarStyle::Plain;
         if is_plain && text == "<<" {

@@ -26,18 +26,23 @@ pub(super) struct Argument<'s> {
     schemas: Vec<&'s Value>,
     /// Whether a call may leave it out.
     pub(super) is_optional: bool,
+    /// What the server takes where a call leaves it out, if the schema says.
+    pub(super) default: Option<&'s Value>,
 }
 
 /// Looks along a path into the arguments.
 pub(super) fn find<'s>(root: &'s Value, steps: &[Step]) -> Found<'s> {
     let mut here = alternatives(root, (root, 0));
     let mut is_optional = false;
+    let mut default = None;
     for step in steps {
         let mut next = Vec::new();
+        default = None;
         for schema in &here {
             match below(schema, step) {
                 Below::Schema(inside, presence) => {
                     is_optional |= presence == Presence::Optional;
+                    default = default.or(inside.get("default"));
                     next.extend(alternatives(root, (inside, 0)));
                 }
                 Below::Anything => return Found::Anything,
@@ -54,7 +59,9 @@ pub(super) fn find<'s>(root: &'s Value, steps: &[Step]) -> Found<'s> {
         }
         here = next;
     }
+    let inside = || here.iter().find_map(|schema| schema.get("default"));
     Found::Known(Argument {
+        default: default.or_else(inside),
         schemas: here,
         is_optional,
     })
@@ -84,11 +91,6 @@ impl<'s> Argument<'s> {
             }
         }
         Some(values)
-    }
-
-    /// What the server takes where a call leaves it out, if the schema says.
-    pub(super) fn default(&self) -> Option<&'s Value> {
-        self.schemas.iter().find_map(|schema| schema.get("default"))
     }
 }
 

@@ -9,6 +9,7 @@ use super::super::fields::nearest;
 use super::super::mistake::{Mistakes, Place};
 use super::super::path::{self, Path, Step};
 use super::arguments::{self, Argument, Found};
+use super::contradiction;
 use super::outline::{
     Rules, SECTIONS, Section, TestAt, all_tests, elements, is_shadow, text, under,
 };
@@ -32,6 +33,7 @@ enum What<'a> {
 }
 
 struct Test<'a> {
+    place: Place<'a>,
     op: &'a str,
     value: Place<'a>,
     /// Whether an argument that is never there makes the entry refuse every call.
@@ -57,6 +59,7 @@ impl<'a> Test<'a> {
         Some(Test {
             needs_it: is_require && test.is_joint && is_enforced && !is_absence,
             passes_without: is_require == test.is_flipped && !differs && !is_missing_told,
+            place: test.place.clone(),
             op,
             value,
         })
@@ -197,13 +200,23 @@ impl<'a> Asked<'a> {
         let What::Test(test) = &self.what else {
             return;
         };
+        // A default that the schema tells and that gets past too changes nothing.
+        let is_harmless = |argument: &Argument<'_>| {
+            argument
+                .default
+                .is_some_and(|default| contradiction::lets_pass(&test.place, default))
+        };
+        let tools: Vec<_> = tools
+            .into_iter()
+            .filter(|(_, argument)| !is_harmless(argument))
+            .collect();
         if !test.passes_without || tools.is_empty() {
             return;
         }
-        let default = tools.iter().find_map(|(_, argument)| argument.default());
+        let default = tools.iter().find_map(|(_, argument)| argument.default);
         let filled_in = match default {
-            Some(default) => format!("the server then takes {default}"),
-            None => "the server may then fill in a value".to_owned(),
+            Some(default) => format!("the server then takes {default}, which does not"),
+            None => "the server may then fill in a value that does not".to_owned(),
         };
         let names = told(tools.iter().map(|(tool, _)| &*tool.name));
         warnings.advise(

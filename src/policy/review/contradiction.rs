@@ -14,7 +14,7 @@ use super::super::operator_text::operator;
 use super::super::regexes::Regexes;
 use super::super::truth::{Sense, Truth, Work};
 use super::outline::{text, under};
-use crate::json::{Kind, Value};
+use crate::json::{Duplicates, Kind, Reader, Value};
 
 /// So many tests of one entry are compared in pairs; more of them are not written by people.
 const TESTS_MAX: usize = 64;
@@ -34,6 +34,19 @@ pub(super) fn find<'t, 'a>(
         let clash = earlier.iter().find(|(_, other)| other.clashes(fact))?;
         Some((clash.0, *second))
     })
+}
+
+/// Whether a test, where it forbids, does not hold of this value; `false` where that cannot be told.
+pub(super) fn lets_pass(test: &Place<'_>, value: &serde_json::Value) -> bool {
+    let text = value.to_string();
+    let mut reader = Reader::new(Duplicates::Kept);
+    let (Ok(document), Some(fact)) = (reader.read(text.as_bytes()), Fact::of(test, Sense::Forbid))
+    else {
+        return false;
+    };
+    let value = Some(document.root()).filter(|value| value.kind() != Kind::Null);
+    let operand = value.map(Operand::Argument);
+    fact.operator.judge(operand, Sense::Forbid, &Work::new()) == Truth::False
 }
 
 /// What a test asks of what stands at its path.

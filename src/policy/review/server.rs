@@ -128,7 +128,8 @@ fn unknown(name: &str, place: &Place<'_>, (offer, warnings): (&Offer, &mut Mista
         };
         return warnings.advise(place, format!("the server has no tool {name:?}"), remedy);
     }
-    let matches = |glob: Glob| offer.names().any(|own| glob.matches(own));
+    // A glob for whatever there may ever be is right though there is nothing yet.
+    let matches = |glob: Glob| name == "*" || offer.names().any(|own| glob.matches(own));
     if !Glob::parse(name).is_ok_and(matches) {
         warnings.advise(
             place,

@@ -60,6 +60,9 @@ fn about(section: &str, (path, op, value): (&str, &str, &str), more: &str) -> St
 #[test]
 fn names_that_match_no_tool_are_warned_of_with_the_nearest_one() {
     let document = r#"{"version":"1","default":"deny","hide":["pong","delete_*"],"tools":{"create_chrage":{},"get_*":{},"list_*":{}}}"#;
+    let all = r#"{"version":"1","default":"deny","tools":{"*":{}}}"#;
+    let review = Policy::review(all.as_bytes(), Some(&Offer::read(&[]).expect("no tools")));
+    assert_eq!(review.warnings, [], "there may be some later");
     assert_eq!(
         warned(document),
         [
@@ -157,10 +160,10 @@ fn an_operator_or_constant_that_the_argument_never_fits_is_warned_of() {
 
 #[test]
 fn an_optional_argument_whose_absence_passes_is_warned_of() {
-    let found = about("deny_if", ("args.retries", "gt", "5"), "");
+    let found = about("deny_if", ("args.retries", "gt", "2"), "");
     assert_eq!(
         found,
-        "/tools/create_charge/deny_if/0/conditions/0/path: calls of create_charge may leave args.retries out and get past this; the server then takes 3; add \"if_missing\": \"deny\" to the entry"
+        "/tools/create_charge/deny_if/0/conditions/0/path: calls of create_charge may leave args.retries out and get past this; the server then takes 3, which does not; add \"if_missing\": \"deny\" to the entry"
     );
     let found = about("approve_if", ("args.meta.x", "gt", "5"), "");
     assert_eq!(found, "", "the schema does not say");
@@ -169,9 +172,17 @@ fn an_optional_argument_whose_absence_passes_is_warned_of() {
         ("deny_if", "neq", ""),
         ("require", "gt", ""),
     ] {
-        assert_eq!(about(section, ("args.retries", op, "5"), more), "");
+        assert_eq!(about(section, ("args.retries", op, "2"), more), "");
     }
     assert_eq!(about("deny_if", ("args.amount", "gt", "5"), ""), "");
+    // What the server takes gets past as well, and null is like nothing.
+    assert_eq!(about("deny_if", ("args.retries", "gt", "3"), ""), "");
+    assert_eq!(about("deny_if", ("args.note", "length_gt", "5"), ""), "");
+    let found = about("deny_if", ("args.stars", "gt", "2"), "");
+    assert!(
+        found.contains("the server may then fill in a value that does not"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -181,12 +192,12 @@ fn what_stands_under_not_and_any_is_warned_of_only_where_it_matters() {
             r#""create_charge":{{"{section}":[{{"conditions":[{conditions}]}}]}}"#
         )))
     };
-    let test = |path: &str| format!(r#"{{"path":"args.{path}","op":"gt","value":5}}"#);
+    let test = |path: &str| format!(r#"{{"path":"args.{path}","op":"gt","value":2}}"#);
     let not = |path: &str| format!(r#"{{"not":{}}}"#, test(path));
     let past = |found: &[String]| found.len() == 1 && found[0].contains("get past this");
     assert!(
         past(&conditions("require", &not("retries"))),
-        "missing is not more than 5"
+        "missing is not more than 2"
     );
     assert_eq!(conditions("deny_if", &not("retries")), [""; 0]);
     let twice = format!(r#"{{"not":{}}}"#, not("retries"));

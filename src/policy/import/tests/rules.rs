@@ -21,7 +21,7 @@ fn mistakes_in_rules_are_told_where_the_rules_have_them() {
         yaml(&source).expect_err("broken"),
         [
             "line 8, column 17, /tools/t/rules/0/conditions/0/op: unknown operator \"lessthan\", the operators are eq, neq, lt, lte, gt, gte, in, not_in, exists, regex, contains, starts_with, ends_with, glob, is, length_lt, length_lte, length_gt, length_gte, cidr, path_within, url_host",
-            "line 11, column 21, /tools/t/rules/1/rate_limit: the window \"fortnight\" cannot be read, write \"second\", \"minute\", \"hour\", \"day\", \"week\", whole seconds, or such as \"90s\", \"15m\", \"6h\", \"30d\"; at most 31 days",
+            "line 11, column 21, /tools/t/rules/1/rate_limit: the window \"fortnight\" cannot be read, write \"second\", \"minute\", \"hour\", \"day\", \"week\", \"month\", whole seconds, or such as \"90s\", \"15m\", \"6h\", \"30d\"; at most 31 days",
         ]
     );
 }
@@ -39,6 +39,40 @@ fn a_condition_on_a_counter_is_its_limit() {
         assert!(found.contains(part), "{part} is not in {found}");
     }
     assert_eq!(found.matches("Enough.").count(), 2, "{found}");
+}
+
+#[test]
+fn what_a_call_adds_to_a_counter_is_carried_over() {
+    let counting = |state: &str| {
+        with_rules(&format!(
+            "- name: a\n  conditions: [{{path: state.t.c, op: lte, value: 50}}]\n  state: {{counter: c, window: day{state}}}"
+        ))
+    };
+    for (state, part) in [
+        ("", None),
+        (", increment: 0", None),
+        (", increment: 5", Some("\"increment\": 5")),
+        (
+            ", increment_from: args.n",
+            Some("\"increment_from\": \"args.n\""),
+        ),
+        (
+            ", increment: 5, increment_from: 'args.a[b'",
+            Some("\"increment_from\": \"args[\\\"a[b\\\"]\""),
+        ),
+    ] {
+        let found = text(&counting(state));
+        let parts: Vec<_> = found.match_indices("\"increment").collect();
+        assert_eq!(parts.len(), usize::from(part.is_some()), "{state}: {found}");
+        assert!(
+            part.is_none_or(|part| found.contains(part)),
+            "{state}: {found}"
+        );
+    }
+    assert!(
+        yaml(&counting(", increment: -5")).is_err(),
+        "a counter never goes back"
+    );
 }
 
 /// Each of these rules has this mistake, among others perhaps.
