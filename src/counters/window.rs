@@ -123,7 +123,7 @@ impl Takings {
     /// Whether the next taking is kept by itself. Of a limit that will hold too many, none is; of one whose amounts
     /// nobody knows beforehand, the first ones are.
     fn is_exact(&self, limit: &Limit) -> bool {
-        self.exact.len() < EXACT_MAX && most_takings(limit) <= EXACT_MAX
+        most_takings(limit) <= EXACT_MAX && self.exact.len() < EXACT_MAX
     }
 
     /// Puts an amount where there was room for it.
@@ -229,6 +229,8 @@ impl Takings {
 /// How many takings a window can hold at most, as far as they are kept by themselves.
 fn most_takings(limit: &Limit) -> usize {
     let most = match &limit.increment {
+        // Dividing takes longer than all else here.
+        Increment::Constant(Amount::ONE) => limit.max.get(),
         Increment::Constant(amount) => limit.capacity().millionths() / amount.millionths().max(1),
         Increment::From(_) => EXACT_MAX as u64,
     };

@@ -33,6 +33,17 @@ impl Limit {
         scene: Scene<'_, '_>,
         to: &mut Charges<'p>,
     ) -> Result<(), Denial<'p>> {
+        // Most limits count calls, and have one counter: nothing of the call need be looked at.
+        if let (Increment::Constant(amount), [], false) =
+            (&self.increment, &*self.by, self.scope == Scope::Session)
+        {
+            to.push(Charge {
+                limit: self,
+                amount: *amount,
+                subject: None,
+            });
+            return Ok(());
+        }
         let uncounted = |words: String| Denial::Uncounted {
             limit: self,
             words: words.into(),
