@@ -4,13 +4,13 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::json;
-use support::upstream::{Answer, Recorded, json_reply, whole};
-use support::{Folder, Upstream, tools_call};
+use support::upstream::{Answer, Recorded, Steps, json_reply, whole};
+use support::{Folder, Upstream, tools_call, until};
 
 const OWN_SCHEMA: &str =
     r#"{"version":"1","default":"deny","tools":{"pay":{"schema":"closed"},"free":{}}}"#;
@@ -108,6 +108,46 @@ fn where_a_server_cannot_be_listed_only_what_needs_its_definition_is_denied() {
     agent.post(&support::message("1", "tools/list"));
     let reply = agent.post(&tools_call("1", "pay", r#"{"amount":5}"#));
     assert_eq!(reply.kind(), "ran", "{}", reply.text());
+}
+
+// A call that waited for a list was once judged by the grant and the policy of before.
+#[test]
+fn a_grant_that_is_revoked_while_its_call_waits_for_a_list_is_refused() {
+    let (steps, answer) = Steps::new();
+    let answer = Mutex::new(Some(answer));
+    let upstream = Upstream::start(move |request| match request.json()["method"].as_str() {
+        Some("tools/list") => {
+            let held = answer.lock().expect("no test panics with it").take();
+            held.unwrap_or_else(|| paying(request))
+        }
+        _ => paying(request),
+    });
+    let folder = Folder::of(&upstream.url(), OWN_SCHEMA);
+    let token = folder.grant("g");
+    let gateway = folder.serve();
+    let agent = gateway.agent(&token);
+    let mut waiting = agent.begin(&tools_call("1", "pay", r#"{"amount":5}"#));
+    until("the server is asked for its tools", || {
+        (lists(&upstream) == 1).then_some(())
+    });
+    let listed = folder.run(&["grant", "list"]);
+    let id = String::from_utf8_lossy(&listed.stdout)
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    assert!(folder.run(&["grant", "revoke", &id]).status.success());
+    until("the token is refused", || {
+        (agent.call("free").status == 401).then_some(())
+    });
+    steps.raw("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(waiting.reply().status, 401);
+    assert!(
+        !upstream
+            .requests()
+            .iter()
+            .any(|request| request.json()["params"]["name"] == "pay")
+    );
 }
 
 #[test]

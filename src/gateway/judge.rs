@@ -69,8 +69,10 @@ pub(super) enum Judged<'p> {
 
 /// Whether a call whose rules need a definition may still wait for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Definitions {
+pub(super) enum Definitions {
+    /// The server is listed first, if its list is not there or old.
     Awaited,
+    /// It is judged by what is known now; a rule that needs what is not known denies.
     AsKnown,
 }
 
@@ -116,23 +118,8 @@ impl Judge {
 
     /// Reads a message and, if it is a tool call, decides and charges it. `seat` is the grant's at that server.
     ///
-    /// A rule that needs a definition which is not known denies.
-    pub(super) fn judge<'p>(&self, seat: &'p Seat, sent: &Sent<'_>) -> Result<Judged<'p>, Refusal> {
-        let judged = self.judge_with(seat, sent, Definitions::AsKnown)?;
-        Ok(judged.expect("nothing is awaited"))
-    }
-
-    /// The same, but `None`, with nothing decided, where the server should be listed first because a rule asks for one
-    /// of its definitions.
-    pub(super) fn judge_if_listed<'p>(
-        &self,
-        seat: &'p Seat,
-        sent: &Sent<'_>,
-    ) -> Result<Option<Judged<'p>>, Refusal> {
-        self.judge_with(seat, sent, Definitions::Awaited)
-    }
-
-    fn judge_with<'p>(
+    /// `None`, with nothing decided, where definitions are awaited and the server should be listed first.
+    pub(super) fn judge<'p>(
         &self,
         seat: &'p Seat,
         sent: &Sent<'_>,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use http::request::Parts;
 use http::{Method, Request as HttpRequest, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
@@ -16,7 +17,7 @@ use super::bodies::Room;
 use super::body::Body;
 use super::definitions;
 use super::door::{self, Entry, single};
-use super::judge::{Judged, Sent};
+use super::judge::{Definitions, Judged, Sent};
 use super::passthrough;
 use super::reply::Refusal;
 use super::tools_call::{Request, tools_call};
@@ -46,7 +47,7 @@ async fn answer(
     request: HttpRequest<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     let snapshot = worker.shared.snapshot.load_full();
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let entry = door::enter(&snapshot, &head)?;
     if worker.shared.stopping.draining.is_cancelled() {
         return Err(Refusal::Draining);
@@ -61,7 +62,7 @@ async fn answer(
             true => entry,
             false => door::enter(&now, &head)?,
         };
-        return post(worker, entry, head.headers, body).await;
+        return post(worker, entry, (&mut head, &body)).await;
     }
     let era = modern_headers(&head.headers).map_or(Era::Legacy, |headers| headers.era());
     if era == Era::Modern {
@@ -82,21 +83,41 @@ async fn answer(
 
 async fn post(
     worker: &Rc<Worker>,
-    entry: Entry,
-    headers: HeaderMap,
-    body: Bytes,
+    mut entry: Entry,
+    (head, body): (&mut Parts, &Bytes),
 ) -> Result<Response<Body>, Refusal> {
+    let mut definitions = Definitions::Awaited;
+    loop {
+        let server = entry.server.clone();
+        if let Some(reply) = judged(worker, entry, (&mut *head, body), definitions).await? {
+            return Ok(reply);
+        }
+        definitions::list(&worker.shared, &server).await;
+        // That takes its time too: by now another policy may be in force, or no grant at all.
+        entry = door::enter(&worker.shared.snapshot.load_full(), head)?;
+        definitions = Definitions::AsKnown;
+    }
+}
+
+/// The reply to a message; `None` where the server should be listed before it is judged. Only then the headers stay.
+async fn judged(
+    worker: &Rc<Worker>,
+    entry: Entry,
+    (head, body): (&mut Parts, &Bytes),
+    definitions: Definitions,
+) -> Result<Option<Response<Body>>, Refusal> {
     let came = worker.shared.clock.now();
     let grant = entry.grant.clone();
     let server = entry.server.clone();
     let seat = grant.seat(&server.spec.name).ok_or(Refusal::NotCovered)?;
-    let modern = modern_headers(&headers);
+    let headers = &head.headers;
+    let modern = modern_headers(headers);
     let era = modern.map_or(Era::Legacy, |headers| headers.era());
     let client = seat.policy.needs_client().then(|| {
         let begun = Begun {
             grant: &grant.id,
             server: &server.spec.name,
-            session: passthrough::session(&headers),
+            session: passthrough::session(headers),
         };
         worker.shared.clients.name(begun)
     });
@@ -104,32 +125,28 @@ async fn post(
         grant: &grant,
         server: &server.spec.name,
         token: Some(&entry.token),
-        session: session(&headers, era),
+        session: session(headers, era),
         headers: Some(modern),
         client: client.flatten(),
-        body: &body,
+        body,
     };
-    let judged = match worker.judge.judge_if_listed(seat, &sent)? {
-        Some(judged) => judged,
-        None => {
-            definitions::list(&worker.shared, &server).await;
-            worker.judge.judge(seat, &sent)?
-        }
+    let Some(judged) = worker.judge.judge(seat, &sent, definitions)? else {
+        return Ok(None);
     };
     let mut request = Request {
-        headers: passthrough::leaving(headers, &entry.token, era),
+        headers: passthrough::leaving(std::mem::take(&mut head.headers), &entry.token, era),
         entry,
         body: body.clone(),
         came,
         client: None,
     };
-    Ok(match judged {
+    Ok(Some(match judged {
         Judged::Call(call) => tools_call(worker, request, call).await,
         Judged::Message { envelope, client } => {
             request.client = client;
             passthrough::pass(worker, Method::POST, request, Some(envelope)).await
         }
-    })
+    }))
 }
 
 /// The session that an agent names; none where the revision knows none, or where two readers could take two for it.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::Shared;
 use super::call_record::CallRecord;
 use super::definitions::AGAIN_AFTER;
-use super::judge::{Judged, JudgedCall, Sent, Verdict};
+use super::judge::{Definitions, Judged, JudgedCall, Sent, Verdict};
 use super::lines::{Line, Lines};
 use super::own_list::{OwnList, Told};
 use super::reply;
@@ -189,11 +189,11 @@ impl Wrap {
             client: self.client.clone(),
             body: &line,
         };
-        let judged = match is_resting {
-            true => worker.judge.judge(seat, &sent).map(Some),
-            false => worker.judge.judge_if_listed(seat, &sent),
+        let definitions = match is_resting {
+            true => Definitions::AsKnown,
+            false => Definitions::Awaited,
         };
-        match judged {
+        match worker.judge.judge(seat, &sent, definitions) {
             Err(refusal) => Judgment::Reply(refusal.message().into()),
             Ok(None) => {
                 let (listing, request) = OwnList::begin(line.clone(), now);
