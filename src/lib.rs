@@ -19,13 +19,14 @@
 //! | 1 | `gateway::routes`, `gateway::door` | HTTP request → which server | 404, 405, 413, 415 … |
 //! | 2 | [`grants`] | `Bearer` → `Arc<Grant>` | 401, 403 |
 //! | 3 | [`json`], [`mcp`] | bytes → `ToolsCall<'_>`, borrowed | parse error, invalid request |
-//! | 4 | [`policy`] | call, `Facts` → `Decision`: `Permit`, `Held` or `Denial` | `Denial::{Unavailable, Rule, Argument}` |
-//! | 5 | [`counters`] | `Permit`, now → `Admitted`: all its charges taken, or none | `Denial::{LimitReached, Guard}` |
+//! | 4 | [`policy`] | call, `Facts` → `Decision`: `Permit`, `Held` or `Denial` | `Denial::{Unavailable, Rule, Argument, Uncounted}` |
+//! | 5 | [`counters`] | `Permit`, now → `Admitted`: all its charges taken, or none | `Denial::{LimitReached, CountersFull, Guard}` |
 //! | 6 | [`record`] | `Admitted` → `Recorded`: the decision line is written | `NotRecorded` |
 //! | 7 | [`upstream`] | `Recorded` → reply, streamed through | `ForwardError` |
 //! | 8 | [`record`], `gateway::reply` | outcome → outcome line, refund or keep, metrics, bytes | – |
 //!
-//! Steps 3 to 5 are `gateway::judge`, synchronous: nothing borrowed from scratch crosses an await. Steps 6 to 8 are
+//! Steps 3 to 5 are `gateway::judge`, synchronous: nothing borrowed from scratch crosses an await. Only a call whose rules
+//! need the tool's definition may wait before them, for `gateway::definitions` to list its server into the [`catalogue`]. Steps 6 to 8 are
 //! `gateway::tools_call`. Each value can be made only by the module named, from the one before it: a path that skips the
 //! gate does not compile.
 

@@ -2,8 +2,8 @@
 //!
 //! All branching of a call lives in `tools_call.rs`; this room never decides, counts or records by itself.
 //!
-//! In reading order: [`listener`] takes connections, `door` judges a request's head, `routes` reads its body,
-//! `tools_call` is the path of a call, `passthrough` and `tools_list` the path of everything else, `body` streams a
+//! In reading order: [`listener`] takes connections, `door` judges a request's head, `routes` reads its body, `judge` walks
+//! it through the rooms that decide (`definitions` lists a server first where a rule needs that), `tools_call` is the path of a call, `passthrough` and `tools_list` the path of everything else, `body` streams a
 //! reply, `reply` words what the gateway says itself.
 
 mod bodies;

@@ -2,6 +2,11 @@
 //!
 //! `Policy::decide` is a function of its arguments and nothing else: no I/O, no async, no clock, no locks.
 //! Whether a limit has room left is not known here: a decision that depends on one says so, as a [`Charge`].
+//!
+//! In reading order: `document`, `entry_text` and `limit_text` are what a person writes; `compile` and the other `…_text`
+//! turn it into what is judged; `rules`, `condition`, `operator` and `truth` judge a call, `measure` what it is charged;
+//! `decision` and `sentence` say it. Beside that path: `import` reads other people's dialects, `review` warns an author,
+//! `explain` shows a decision step by step, `compare` holds two policies against each other, `editor` tells editors.
 
 mod amount;
 mod collection;
