@@ -140,6 +140,10 @@ impl<'a> Text<'a> {
     }
 }
 
+/// The longest key: as long as the longest name of a tool that is ever compared. All that stands under a key repeats it
+/// in its pointer, so that a longer one would cost its length for each.
+const KEY_BYTES_MAX: usize = super::NAME_BYTES_MAX;
+
 /// All members of an object with their keys, each key once; `None`, and a mistake, for another type.
 pub(super) fn members<'a>(
     place: &Place<'a>,
@@ -152,6 +156,11 @@ pub(super) fn members<'a>(
     let mut seen = HashSet::new();
     let named = |(key, value): (Value<'a>, Value<'a>)| {
         let name = key.as_str()?;
+        if name.len() > KEY_BYTES_MAX {
+            let what = format!("a key in here has more than {KEY_BYTES_MAX} bytes");
+            mistakes.add(place, what);
+            return None;
+        }
         seen.insert(name).then(|| (name, place.member(key, value)))
     };
     Some(place.value.members().filter_map(named).collect())

@@ -113,6 +113,20 @@ fn a_key_that_is_there_very_often_is_told_a_hundred_times() {
     );
 }
 
+// All that stood under a long key once repeated it in its pointer: a file of half a megabyte took gigabytes.
+#[test]
+fn a_key_that_is_too_long_is_a_mistake_and_not_looked_into() {
+    let key = "k".repeat(1_025);
+    let many: Vec<_> = (0..1_000).map(|at| format!(r#""{at}":1"#)).collect();
+    let tool = format!(r#""{key}":{{{}}}"#, many.join(","));
+    let mistakes = with_many("tools", 1, |_| tool.clone());
+    assert_eq!(mistakes.len(), 1);
+    assert_eq!(mistakes[0].pointer, "/tools");
+    assert_eq!(mistakes[0].what, "a key in here has more than 1024 bytes");
+    let longest = format!(r#""{}":{{}}"#, &key[1..]);
+    assert!(with_many("tools", 1, |_| longest.clone()).is_empty());
+}
+
 #[test]
 fn many_tools_and_many_globs_load() {
     assert!(with_many("tools", 20_000, |at| format!(r#""t{at}":{{}}"#)).is_empty());
