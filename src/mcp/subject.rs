@@ -5,6 +5,9 @@
 use super::message::{Invalid, Message};
 use crate::json::{Kind, Value};
 
+/// How many things one message may name: more than any client subscribes to at once, and each is compared with globs.
+const SUBJECTS_MAX: usize = 256;
+
 /// One thing that a message names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject<'a> {
@@ -55,7 +58,7 @@ fn listened(params: Option<Value<'_>>) -> Option<Vec<Subject<'_>>> {
     let Some(uris) = uris.filter(|uris| uris.kind() != Kind::Null) else {
         return Some(Vec::new());
     };
-    if uris.kind() != Kind::Array {
+    if uris.kind() != Kind::Array || uris.elements().nth(SUBJECTS_MAX).is_some() {
         return None;
     }
     uris.elements()
@@ -68,6 +71,20 @@ mod tests {
     use super::*;
     use crate::json::{Duplicates, Reader};
     use crate::mcp::parse;
+
+    #[test]
+    fn a_message_that_names_too_much_is_refused() {
+        for (count, is_read) in [(SUBJECTS_MAX, true), (SUBJECTS_MAX + 1, false)] {
+            let uris = vec![r#""a:b""#; count].join(",");
+            let body = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{{"resourceSubscriptions":[{uris}]}}}}}}"#
+            );
+            let mut reader = Reader::new(Duplicates::Refused);
+            let document = reader.read(body.as_bytes()).expect("JSON");
+            let message = parse(&document).expect("a message");
+            assert_eq!(subjects(&message).is_ok(), is_read, "{count}");
+        }
+    }
 
     #[test]
     fn a_message_names_what_it_is_about_or_is_refused() {

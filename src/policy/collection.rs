@@ -7,6 +7,10 @@ use std::collections::HashSet;
 use super::document::Fallback;
 use super::slash_glob::SlashGlob;
 
+/// The longest URI or prompt name that is compared with globs, which takes the product of both lengths. Browsers and
+/// servers stop at about as much; an agent could send four megabytes.
+const NAME_BYTES_MAX: usize = 2_048;
+
 /// What a grant may use besides tools.
 #[derive(Debug, Clone)]
 pub(super) struct Surface {
@@ -34,10 +38,15 @@ pub(super) struct Collection {
 }
 
 impl Collection {
-    /// Whether a name is there for the grant.
+    /// Whether a name is there for the grant. One that is too long never is, unless nothing is kept from the grant.
     pub(super) fn has(&self, name: &str) -> bool {
+        if self.is_open() {
+            return true;
+        }
         let matches = |globs: &[SlashGlob]| globs.iter().any(|glob| glob.matches(name));
-        !matches(&self.hide) && (self.default == Fallback::Allow || matches(&self.allow))
+        name.len() <= NAME_BYTES_MAX
+            && !matches(&self.hide)
+            && (self.default == Fallback::Allow || matches(&self.allow))
     }
 
     /// Whether a resource is there for the grant. A URI that is not in its plain form never is, unless nothing is kept

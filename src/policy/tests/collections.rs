@@ -92,6 +92,19 @@ fn a_uri_in_another_spelling_is_never_there_where_anything_is_kept_back() {
     );
 }
 
+// A URI of four megabytes once was compared with every glob, byte by part: seconds for one request.
+#[test]
+fn a_name_that_is_too_long_is_not_there_where_anything_is_kept_back() {
+    let uri = |length: usize| format!("file:///{}", "a".repeat(length - 8));
+    let allowing = with(r#""resources":{"allow":["**"]},"prompts":{"allow":["**"]}"#);
+    let hiding = with(r#""resources":{"default":"allow","hide":["x:y"]}"#);
+    assert!(allowing.has_resource(&uri(2_048)) && hiding.has_resource(&uri(2_048)));
+    assert!(!allowing.has_resource(&uri(2_049)) && !hiding.has_resource(&uri(2_049)));
+    assert!(allowing.has_prompt(&"p".repeat(2_048)) && !allowing.has_prompt(&"p".repeat(2_049)));
+    let open = compiled(r#"{"version":"1","default":"allow"}"#);
+    assert!(open.has_resource(&uri(4_000_000)) && open.has_prompt(&"p".repeat(4_000_000)));
+}
+
 #[test]
 fn a_template_is_judged_with_its_expressions_filled_in() {
     let policy = with(r#""resources":{"allow":["test://template/*/data"]}"#);
