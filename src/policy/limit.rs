@@ -17,9 +17,10 @@ pub struct Limit {
     pub rule: Box<str>,
     /// The JSON Pointer (RFC 6901) of the limit in its document.
     pub pointer: Box<str>,
-    /// The most that any stretch of time as long as `window` may hold; at most [`Amount::MAX`].
+    /// The most that any stretch of time as long as `window` may hold, or that may be in flight at a time; at most
+    /// [`Amount::MAX`], and [`IN_FLIGHT_MAX`] in flight.
     pub max: NonZeroU64,
-    /// How long a call is counted.
+    /// How long a call is counted. Those in flight are counted until they end.
     pub window: Window,
     /// Where windows begin.
     pub align: Align,
@@ -31,6 +32,8 @@ pub struct Limit {
     pub by: Box<[Source]>,
     /// How much a call takes.
     pub increment: Increment,
+    /// With which failures of the server the charge is given back.
+    pub refund_on: Failures,
     /// Whether it is counted and told, but refuses nothing.
     pub is_shadow: bool,
     /// The author's words to the agent, put before the facts.
@@ -47,6 +50,11 @@ impl Limit {
     pub fn at_once(&self) -> Amount {
         let burst = self.burst.map(|burst| Amount::whole(burst.get().into()));
         burst.unwrap_or(self.capacity())
+    }
+
+    /// Whether it counts the calls that are in flight, and not those of a stretch of time.
+    pub fn is_concurrent(&self) -> bool {
+        self.align == Align::InFlight
     }
 
     /// All paths into the arguments that it reads.
@@ -79,6 +87,58 @@ pub enum Align {
     Rolling,
     /// With each second, minute, hour, day, week (on Monday) or month of UTC: none of them holds more than `max`.
     Calendar,
+    /// Nowhere: a call is counted while it is in flight, and no moment has more than `max`.
+    InFlight,
+}
+
+/// The most calls in flight that a limit may name: their ends are kept one by one, and more than so many connections the
+/// gateway does not have either.
+pub(super) const IN_FLIGHT_MAX: u64 = 10_000;
+
+/// How a server says that a call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// A JSON-RPC error in place of a result.
+    RpcError,
+    /// An HTTP status from 500 on.
+    Http5xx,
+    /// A tool result that says of itself that it is an error (`isError`).
+    ErrorResult,
+}
+
+impl Failure {
+    /// All of them.
+    pub const ALL: [Failure; 3] = [Failure::RpcError, Failure::Http5xx, Failure::ErrorResult];
+
+    /// As a document spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Failure::RpcError => "rpc_error",
+            Failure::Http5xx => "http_5xx",
+            Failure::ErrorResult => "error_result",
+        }
+    }
+}
+
+/// Some kinds of failure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Failures(u8);
+
+impl Failures {
+    /// These and one more.
+    pub fn with(self, failure: Failure) -> Failures {
+        Failures(self.0 | 1 << failure as u8)
+    }
+
+    /// Whether this is one of them.
+    pub fn has(self, failure: Failure) -> bool {
+        self.0 & 1 << failure as u8 != 0
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// How long a call is counted.
@@ -89,6 +149,7 @@ pub struct Window(Span);
 enum Span {
     Seconds(NonZeroU32),
     Month,
+    InFlight,
 }
 
 impl Window {
@@ -104,6 +165,8 @@ impl Window {
     pub const WEEK: Window = Window::of(604_800);
     /// A month of the calendar.
     pub const MONTH: Window = Window(Span::Month);
+    /// As long as a call is in flight.
+    pub const IN_FLIGHT: Window = Window(Span::InFlight);
     /// The longest window there may be, 31 days: what a restart must remember is bounded by it.
     pub const MAX: Window = Window::of(2_678_400);
 
@@ -120,11 +183,11 @@ impl Window {
         Window(Span::Seconds(seconds))
     }
 
-    /// Its length; of a month the longest that there are.
+    /// Its length; of a month the longest that there are. No call is in flight for longer than [`Window::MAX`].
     pub fn length(self) -> Duration {
         match self.0 {
             Span::Seconds(seconds) => Duration::from_secs(seconds.get().into()),
-            Span::Month => Window::MAX.length(),
+            Span::Month | Span::InFlight => Window::MAX.length(),
         }
     }
 
@@ -144,6 +207,7 @@ impl Window {
             Window::DAY => "day".into(),
             Window::WEEK => "week".into(),
             Window::MONTH => "month".into(),
+            Window::IN_FLIGHT => "in flight".into(),
             Window(_) => format!("{}s", self.length().as_secs()),
         }
     }
@@ -219,7 +283,8 @@ impl Subject {
 pub struct Full<'p> {
     /// The limit that has no room; of several, the one that opens last.
     pub limit: &'p Limit,
-    /// How long until it would admit this call, if nobody else takes the room: never zero, never too short.
+    /// How long until it would admit this call, if nobody else takes the room: never zero, never too short. Of calls in
+    /// flight nobody knows when they end: then this says nothing.
     pub retry_after: Duration,
     /// What it would still admit: less than the call was to take.
     pub left: Amount,
@@ -231,14 +296,17 @@ const COARSE_SECONDS: [u64; 9] = [1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800
 
 impl Full<'_> {
     /// The delay that the agent is told: exact where only its own grant is counted, else rounded up, so that it tells
-    /// little of what other agents do.
-    pub fn told_delay(&self) -> Duration {
+    /// little of what other agents do. `None` where a call in flight must end first.
+    pub fn told_delay(&self) -> Option<Duration> {
+        if self.limit.is_concurrent() {
+            return None;
+        }
         if !self.limit.scope.is_shared() {
-            return self.retry_after;
+            return Some(self.retry_after);
         }
         let coarse = COARSE_SECONDS.map(Duration::from_secs).into_iter();
         let mut longer = coarse.filter(|coarse| *coarse >= self.retry_after);
-        longer.next().unwrap_or(self.retry_after)
+        Some(longer.next().unwrap_or(self.retry_after))
     }
 
     /// What is left that the agent is told; `None` where other grants share it.

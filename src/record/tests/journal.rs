@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use super::*;
+use crate::counters::Settlement;
 use crate::policy::{Ask, Denial, Full, Held, Rule, Unavailable};
 
 const TOKEN: &str = "tg_abcdefghijKLMNOPQRST0123456789";
@@ -112,14 +113,14 @@ fn each_refusal_names_its_rule_and_where_that_stands() {
 fn an_outcome_says_what_was_given_back() {
     let (dir, one) = (folder(), One::new(10));
     let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
-    let taken = one.admit().unwrap().into_parts().1;
+    let unsent = Settlement::of_unsent(one.admit().unwrap().into_parts().1);
     beside(writer, async {
-        for refund in [Some(&taken), None] {
+        for settlement in [Some(&unsent), None] {
             let (upstream, latency) = ("refused", Duration::from_micros(1_500));
             let outcome = OutcomeLine {
                 upstream,
                 latency,
-                refund,
+                settlement,
             };
             journal.outcome(Uuid::from_u128(9), &outcome);
         }
