@@ -5,8 +5,9 @@
 use std::num::{NonZeroU32, NonZeroU64};
 
 use super::amount::Amount;
+use super::failure::{Failure, Failures};
 use super::fields::{self, Fields, Text};
-use super::limit::{Align, Failure, Failures, Increment, Window};
+use super::limit::{Align, Increment, Window};
 use super::limit_numbers::{self, burst, max, window};
 use super::mistake::{Mistakes, Place};
 use super::source::{self, Argument};

@@ -3,8 +3,9 @@
 //! It never guesses what was meant: a key that does not go with another is a mistake.
 
 use super::amount::Amount;
+use super::failure::Failures;
 use super::fields::{self, Fields, Keys, Text};
-use super::limit::{Failures, Increment, Scope};
+use super::limit::{Increment, Scope};
 use super::limit_measure::{self, Measure};
 use super::limit_numbers::{self, rate};
 use super::mistake::{Mistakes, Place};

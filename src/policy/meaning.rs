@@ -2,7 +2,8 @@
 //!
 //! It never sees a call: the words are the policy's alone.
 
-use super::limit::{Align, Failure, Increment, Limit, Scope, Window};
+use super::failure::Failure;
+use super::limit::{Align, Increment, Limit, Scope, Window};
 use super::words::in_groups;
 
 const DAY_SECONDS: u64 = 86_400;

@@ -6,6 +6,7 @@
 mod journal;
 mod line;
 mod metrics;
+mod parts;
 mod replay;
 mod segment;
 
