@@ -6,6 +6,7 @@ mod amounts;
 mod bucket;
 mod calendar;
 mod edits;
+mod in_flight;
 mod kept;
 mod map;
 mod model;
