@@ -216,15 +216,11 @@ fn refunds_are_counted_over_a_restart() {
         count
     };
     assert_eq!(fail(&counters, &old), 1);
-    let read = History::from_kept(START, history.clone().to_kept()).unwrap();
+    let read = History::from_kept(START, history.to_kept()).unwrap();
     let restored = restored(&read);
     let new = account(&restored, &limits);
-    let mut history = history;
     let call = restored.admit(&charge, &new, START);
     let taken = call.expect("what was given back is free").into_parts().1;
-    taken
-        .parts()
-        .for_each(|(key, part)| history.charge(key, part));
     let failure = Some(Failure::ErrorResult);
     let settlement = restored.settle(taken, failure, (&limits, &new), START);
     assert!(
