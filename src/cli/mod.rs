@@ -22,9 +22,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use terminal::CliError;
+
+use crate::record::Durability;
 
 const EXIT_CODES: &str = "Exit codes:
   0  done; for `check`: every policy is valid
@@ -64,6 +66,8 @@ Further settings, with their defaults:
   connections_max = 10000           # from agents, at a time
   counters_max = 1000000            # of all limits; beyond it new ones are refused, none is ever forgotten
   counters_per_grant_max = 10000    # of those that one grant opens by values of `by` and by sessions
+  durability = "write"              # "fsync": limits hold over a power cut too; each call waits for the disk
+  audit = "required"                # "best_effort": calls run even unrecorded, and a crash may forget what they took
   guard = { per_second = 1000, burst = 2000 }   # tool calls of one grant, whatever its policy says
   # and for each server:
   connect_timeout_seconds = 10
@@ -154,9 +158,28 @@ struct WrapArgs {
     /// The server's name in the journal
     #[arg(long, default_value = "wrapped")]
     name: String,
+    /// When a call's line counts as written: `write`: limits hold over any end of this process; `fsync`: over a power cut too
+    #[arg(long, value_enum, default_value = "write")]
+    durability: DurabilityName,
     /// The server's command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
+}
+
+/// The words for [`Durability`] on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DurabilityName {
+    Write,
+    Fsync,
+}
+
+impl From<DurabilityName> for Durability {
+    fn from(name: DurabilityName) -> Durability {
+        match name {
+            DurabilityName::Write => Durability::Write,
+            DurabilityName::Fsync => Durability::Fsync,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

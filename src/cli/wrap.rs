@@ -13,10 +13,10 @@ use super::WrapArgs;
 use super::ledger::{Around, Ledger};
 use super::terminal::{CliError, start_log};
 use crate::clock::Timestamp;
-use crate::config::{Config, ConfigError, ONLY_GRANT, load_policy};
+use crate::config::{Config, ConfigError, ONLY_GRANT, Settings, load_policy};
 use crate::gateway::{LOCAL_GRANT, Reloader, Seen, Shared, Start, Streams, Wrap, watch};
 use crate::grants::Entitlement;
-use crate::record::Journal;
+use crate::record::{Audit, Journal, Keeping};
 use crate::sessions::{SESSIONS_MAX, Sessions};
 use crate::store::{KeptGrant, Store};
 use crate::upstream::child::Child;
@@ -72,6 +72,7 @@ struct Wrapped {
     data: PathBuf,
     name: Box<str>,
     command: ChildCommand,
+    keeping: Keeping,
 }
 
 impl Wrapped {
@@ -84,6 +85,10 @@ impl Wrapped {
             policy: args.policy,
             data: data.to_owned(),
             name: args.name.into(),
+            keeping: Keeping {
+                durability: args.durability.into(),
+                audit: Audit::Required,
+            },
             // The client chose this process's environment for its server: all of it is passed on.
             command: ChildCommand {
                 command,
@@ -107,6 +112,10 @@ impl Wrapped {
             data: self.data.clone(),
             servers: [(self.name.clone(), Arc::new(spec))].into(),
             grants: [(ONLY_GRANT.into(), entitlement)].into(),
+            settings: Settings {
+                keeping: self.keeping,
+                ..Settings::default()
+            },
             files: vec![self.policy.clone()],
             ..Config::demo(PathBuf::new())
         })
@@ -126,9 +135,10 @@ fn pass(
         .build()
         .map_err(CliError::failed)?;
     let clock = ledger.clock.clone();
+    let keeping = shared.snapshot.load().settings.keeping;
     let status = tokio::task::LocalSet::new().block_on(&runtime, async {
         let (journal, writer) =
-            Journal::open(&ledger.journal, 0, clock).map_err(CliError::failed)?;
+            Journal::open(&ledger.journal, 0, clock, keeping).map_err(CliError::failed)?;
         let writing = tokio::task::spawn_local(writer.run());
         let wrap = Wrap::new(shared, journal.clone(), name)
             .ok_or_else(|| CliError::unusable("the wrapped server has no grant, which is a bug"))?;

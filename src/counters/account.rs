@@ -21,7 +21,11 @@ pub struct Account {
     pub(super) slots: Box<[Slot]>,
     pub(super) guard: Arc<Guard>,
     pub(super) tally: Arc<Tally>,
+    pub(super) call_max: Duration,
 }
+
+/// How long a call may take unless the server's settings say otherwise: no tool that anybody waits for takes longer.
+pub const CALL_MAX_DEFAULT: Duration = Duration::from_secs(3_600);
 
 /// One limit's counter; of a limit that has many, the one that counts calls without a subject.
 #[derive(Debug)]
@@ -44,7 +48,14 @@ impl Account {
             slots: slots.collect(),
             guard,
             tally,
+            call_max: CALL_MAX_DEFAULT,
         }
+    }
+
+    /// The same for a server whose calls are given up after so long: then the place of a call whose end nobody saw is
+    /// free again. It must not be more than [`crate::policy::Window::MAX`].
+    pub fn with_calls_of(self, call_max: Duration) -> Account {
+        Account { call_max, ..self }
     }
 
     /// Lets a call that is refused anyway pass the grant's guard, so that a flood of such calls meets it too; else how

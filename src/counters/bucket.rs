@@ -60,6 +60,21 @@ impl Bucket {
         Err(self.until)
     }
 
+    /// How many calls of one each it holds at `at`, not counting what an edit of the limit would change.
+    pub(super) fn left(&self, limit: &Limit, at: Timestamp) -> Amount {
+        let Some(burst) = limit.burst else {
+            return Amount::NOTHING;
+        };
+        let full = self
+            .until
+            .nanos()
+            .saturating_sub(nanos(limit.window.length()));
+        let drained = full
+            .saturating_sub(at.nanos())
+            .div_ceil(period(limit, burst));
+        Amount::whole(u64::from(burst.get()).saturating_sub(drained))
+    }
+
     /// Goes over to another refill period, so that the cap of the new limit holds over windows that began under the
     /// old one. With `w` the window, `T` the old period, `U` the new one and `x` calls not refilled yet, old calls in
     /// a window are at most `x + w/T`, new ones at most `burst - y + w/U`; both parts share the window, so

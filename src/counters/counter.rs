@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::bucket::Bucket;
+use super::concurrent::Slots;
 use super::history::Past;
 use super::taken::Charged;
 use super::window::{NoRoom, Place, Taking, Takings};
@@ -15,9 +16,18 @@ use crate::policy::{Amount, Charge, Limit};
 /// `burst` are the limit's and may differ from call to call.
 #[derive(Debug)]
 pub(super) struct Counter {
-    seen: Timestamp,
-    takings: Takings,
-    bucket: Bucket,
+    pub(super) seen: Timestamp,
+    pub(super) takings: Takings,
+    pub(super) slots: Slots,
+    pub(super) bucket: Bucket,
+}
+
+/// When a charge is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct When {
+    pub(super) now: Timestamp,
+    /// A call that begins now has ended after so long, whatever happens.
+    pub(super) call_max: Duration,
 }
 
 /// There is no room for a charge.
@@ -35,6 +45,7 @@ impl Counter {
         Counter {
             seen,
             takings: Takings::default(),
+            slots: Slots::default(),
             bucket: Bucket::default(),
         }
     }
@@ -53,6 +64,7 @@ impl Counter {
         Counter {
             seen,
             takings,
+            slots: Slots::kept(past.slots.iter().copied()),
             bucket: bucket.map_or(Bucket::default(), |(_, bucket)| bucket),
         }
     }
@@ -62,16 +74,17 @@ impl Counter {
     ///
     /// Charges bear times of their own, at least a nanosecond apart. After an edit that added or removed `burst`, what
     /// the other way of counting admitted must first have left the window.
-    pub(super) fn stage(
-        &mut self,
-        charge: &Charge<'_>,
-        now: Timestamp,
-    ) -> Result<Charged, Refused> {
-        let (limit, amount) = (charge.limit, charge.amount);
+    pub(super) fn stage(&mut self, charge: &Charge<'_>, when: When) -> Result<Charged, Refused> {
+        let (limit, amount, now) = (charge.limit, charge.amount, when.now);
         let at = now.max(self.seen.plus(Duration::from_nanos(1)));
         self.seen = self.seen.max(now);
         self.takings.expire(at);
+        self.slots.expire(at);
         let staged = match limit.burst {
+            _ if limit.is_concurrent() => {
+                let until = self.slots.room(limit, at.plus(when.call_max));
+                until.map(|until| Charged::Slot { at, until })
+            }
             _ if amount.is_nothing() => Ok(Charged::Call {
                 at,
                 until: at.plus(limit.window.length()),
@@ -112,6 +125,7 @@ impl Counter {
             Charged::Slice { until, amount, .. } => {
                 self.takings.put(Place::Slice(until), amount, limit);
             }
+            Charged::Slot { until, .. } => self.slots.put(until),
             Charged::Burst { until, period, .. } => self.bucket = Bucket { until, period },
         }
         self.seen = charged.at();
@@ -126,6 +140,7 @@ impl Counter {
             Charged::Slice { until, amount, .. } => {
                 self.takings.take_back(Place::Slice(until), amount);
             }
+            Charged::Slot { until, .. } => self.slots.take_back(until),
             Charged::Burst { .. } => {}
         }
     }
@@ -134,7 +149,8 @@ impl Counter {
     /// given away. (Times run ahead of the clock by a nanosecond a call, and calls that were given back leave no trace:
     /// such a time, given twice, would make one refund in the journal stand for both calls.)
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
-        let last = self.takings.last_leaves().unwrap_or_default();
+        let last = self.takings.last_leaves().max(self.slots.last_leaves());
+        let last = last.unwrap_or_default();
         last.max(self.bucket.until).max(self.seen) <= now
     }
 }

@@ -3,7 +3,7 @@
 //! It never looks at a live counter. It is built from the journal's lines and nothing else, in any order that has each
 //! refund after its charge, so that what was read up to a place in the journal is exactly what happened up to there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::bucket::Bucket;
 use super::key::CounterKey;
@@ -23,6 +23,7 @@ pub struct History {
 pub(super) struct Past {
     pub(super) exact: BTreeMap<Timestamp, Amount>,
     pub(super) slices: BTreeMap<Timestamp, Amount>,
+    pub(super) slots: BTreeSet<Timestamp>,
     /// The newest charge of the bucket, and when that was.
     pub(super) bucket: Option<(Timestamp, Bucket)>,
 }
@@ -63,6 +64,9 @@ impl History {
                 let slice = past.slices.entry(until).or_default();
                 *slice = slice.plus(amount);
             }
+            Charged::Slot { until, .. } => {
+                past.slots.insert(until);
+            }
             Charged::Burst { at, until, period } => {
                 let newer = (at, Bucket { until, period });
                 let is_newer = past.bucket.is_none_or(|(kept, _)| kept <= at);
@@ -85,6 +89,9 @@ impl History {
                     *slice = slice.minus(amount);
                 }
             }
+            Charged::Slot { until, .. } => {
+                past.slots.remove(&until);
+            }
             Charged::Burst { .. } => {}
         }
     }
@@ -92,10 +99,10 @@ impl History {
     /// Lets go of all that has left its window by the newest time seen: time never goes back behind that.
     pub fn forget(&mut self) {
         let newest = self.newest;
+        let after = Timestamp::from_nanos(newest.nanos() + 1);
         self.counters.retain(|_, past| {
-            past.exact = past
-                .exact
-                .split_off(&Timestamp::from_nanos(newest.nanos() + 1));
+            past.exact = past.exact.split_off(&after);
+            past.slots = past.slots.split_off(&after);
             past.slices
                 .retain(|until, amount| *until > newest && !amount.is_nothing());
             past.bucket = past.bucket.filter(|(_, bucket)| bucket.until > newest);
@@ -122,12 +129,15 @@ impl History {
 }
 
 /// The form of the bytes, so that a later one can be told apart.
-const FORM: u64 = 2;
+const FORM: u64 = 3;
+/// The form without calls in flight.
+const FORM_WITHOUT_SLOTS: u64 = 2;
 /// The form in which every call took one: no exact call had an amount, and slices had numbers of calls.
 const FORM_OF_CALLS: u64 = 1;
 
 impl Past {
-    /// Numbers of eight bytes: the form, how many exact takings, they, how many slices, they, the bucket if there is one.
+    /// Numbers of eight bytes: the form, how many exact takings, they, how many slices, they, how many calls in flight,
+    /// they, the bucket if there is one.
     fn to_bytes(&self) -> Vec<u8> {
         let mut numbers = vec![FORM];
         for takings in [&self.exact, &self.slices] {
@@ -136,6 +146,8 @@ impl Past {
                 numbers.extend([until.nanos(), amount.millionths()]);
             }
         }
+        numbers.push(self.slots.len() as u64);
+        numbers.extend(self.slots.iter().map(|until| until.nanos()));
         if let Some((at, Bucket { until, period })) = self.bucket {
             numbers.extend([at.nanos(), until.nanos(), period]);
         }
@@ -146,26 +158,32 @@ impl Past {
         let (numbers, rest) = bytes.as_chunks::<8>();
         let mut numbers = numbers.iter().map(|number| u64::from_le_bytes(*number));
         let form = numbers.next()?;
-        if !rest.is_empty() || ![FORM, FORM_OF_CALLS].contains(&form) {
+        if !rest.is_empty() || ![FORM, FORM_WITHOUT_SLOTS, FORM_OF_CALLS].contains(&form) {
             return None;
         }
+        let has_amounts = form != FORM_OF_CALLS;
         let mut past = Past::default();
         for _ in 0..numbers.next()? {
             let until = Timestamp::from_nanos(numbers.next()?);
-            let amount = match form {
-                FORM => Amount::from_millionths(numbers.next()?),
-                _ => Amount::ONE,
+            let amount = match has_amounts {
+                true => Amount::from_millionths(numbers.next()?),
+                false => Amount::ONE,
             };
             past.exact.insert(until, amount);
         }
         for _ in 0..numbers.next()? {
             let until = Timestamp::from_nanos(numbers.next()?);
             let number = numbers.next()?;
-            let amount = match form {
-                FORM => Amount::from_millionths(number),
-                _ => Amount::whole(number),
+            let amount = match has_amounts {
+                true => Amount::from_millionths(number),
+                false => Amount::whole(number),
             };
             past.slices.insert(until, amount);
+        }
+        if form == FORM {
+            for _ in 0..numbers.next()? {
+                past.slots.insert(Timestamp::from_nanos(numbers.next()?));
+            }
         }
         if let Some(at) = numbers.next() {
             let until = Timestamp::from_nanos(numbers.next()?);

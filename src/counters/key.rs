@@ -55,8 +55,10 @@ impl CounterKey {
         for part in [limit.scope.name(), grant, server, &limit.rule, &window] {
             feed(&mut hash, part);
         }
-        if limit.align == Align::Calendar {
-            feed(&mut hash, "calendar");
+        match limit.align {
+            Align::Rolling => {}
+            Align::Calendar => feed(&mut hash, "calendar"),
+            Align::InFlight => feed(&mut hash, "in flight"),
         }
         for source in &limit.by {
             feed(&mut hash, "by");
@@ -78,6 +80,14 @@ impl CounterKey {
         hash.update(secret.0);
         hash.update(self.0);
         hash.update(subject.to_bytes());
+        CounterKey::cut(hash)
+    }
+
+    /// The counter of what was given back to this one because a server failed.
+    pub(super) fn of_refunds(self) -> CounterKey {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update("refunds");
         CounterKey::cut(hash)
     }
 

@@ -8,11 +8,14 @@
 mod account;
 mod bounds;
 mod bucket;
+mod concurrent;
 mod counter;
 mod guard;
 mod history;
 mod key;
 mod period;
+mod settlement;
+mod standing;
 mod taken;
 mod tally;
 mod window;
@@ -24,14 +27,17 @@ use dashmap::{DashMap, Entry};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-pub use account::Account;
+pub use account::{Account, CALL_MAX_DEFAULT};
 pub use bounds::Bounds;
 pub use guard::{Guard, GuardSettings};
 pub use history::History;
 pub use key::{CounterKey, Holder, Secret};
+pub use settlement::Settlement;
+pub use standing::Standing;
 pub use taken::{Admitted, Charged, Taken};
 
-use counter::{Counter, Refused};
+use counter::{Counter, Refused, When};
+use taken::Part;
 use tally::{Tally, Ticket};
 
 use crate::clock::Timestamp;
@@ -135,7 +141,11 @@ impl Counters {
     ) -> Result<Admitted<'p>, Denial<'p>> {
         let mut shadowed = Vec::new();
         let opened = self.opened(charges, account, &mut shadowed)?;
-        let taken = take(&opened, (&account.guard, now), &mut shadowed)?;
+        let when = When {
+            now,
+            call_max: account.call_max,
+        };
+        let taken = take(&opened, (&account.guard, when), &mut shadowed)?;
         Ok(Admitted {
             charges: charges.into(),
             taken,
@@ -213,17 +223,6 @@ impl Counters {
         }
     }
 
-    /// Gives back what a call took, into the windows that paid. What has left its window by itself, what a burst took
-    /// and what the guard counted is not given back.
-    pub fn refund(&self, taken: Taken) {
-        for (key, charged) in taken.refundable() {
-            let kept = self.counters.get(&key).map(|kept| kept.clone());
-            if let Some(counter) = kept {
-                counter.counter.lock().take_back(charged);
-            }
-        }
-    }
-
     /// Lets go of counters that no account holds and that remember nothing any more. To be called now and then.
     pub fn sweep(&self, now: Timestamp) {
         self.since.fetch_max(now.nanos(), Ordering::SeqCst);
@@ -256,7 +255,7 @@ impl Counters {
 /// so that none waits for another in a circle.
 fn take<'p>(
     opened: &[Opened<'_, '_, 'p>],
-    (guard, now): (&Guard, Timestamp),
+    (guard, when): (&Guard, When),
     shadowed: &mut Vec<Full<'p>>,
 ) -> Result<Taken, Denial<'p>> {
     let counters = opened.iter().map(|one| one.kept.counter().lock());
@@ -265,7 +264,7 @@ fn take<'p>(
     let mut full: Option<Full<'p>> = None;
     for (one, counter) in opened.iter().zip(&mut counters) {
         let limit = one.charge.limit;
-        let refused = match counter.stage(one.charge, now) {
+        let refused = match counter.stage(one.charge, when) {
             Ok(charged) => {
                 staged.push(Some(charged));
                 continue;
@@ -286,14 +285,18 @@ fn take<'p>(
     if let Some(full) = full {
         return Err(Denial::LimitReached(full));
     }
-    let passing = guard.stage(now);
+    let passing = guard.stage(when.now);
     let passing = passing.map_err(|retry_after| Denial::Guard { retry_after })?;
     passing.commit();
     let parts = opened.iter().zip(counters).zip(staged);
     let parts = parts.filter_map(|((one, mut counter), charged)| {
         let charged = charged?;
         counter.commit(charged, one.charge.limit);
-        Some((one.key, charged))
+        Some(Part {
+            key: one.key,
+            charged,
+            limit: one.charge.limit.index,
+        })
     });
     Ok(Taken {
         parts: parts.collect(),

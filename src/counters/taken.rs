@@ -41,18 +41,28 @@ impl<'p> Admitted<'p> {
 /// What a call took from its counters; see [`super::Counters::refund`].
 #[derive(Debug)]
 pub struct Taken {
-    pub(super) parts: SmallVec<[(CounterKey, Charged); 4]>,
+    pub(super) parts: SmallVec<[Part; 4]>,
+}
+
+/// What a call took from one counter, and for which limit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    pub(super) key: CounterKey,
+    pub(super) charged: Charged,
+    /// See [`crate::policy::Limit::index`].
+    pub(super) limit: usize,
 }
 
 impl Taken {
-    /// What was taken from each counter.
-    pub fn parts(&self) -> impl Iterator<Item = (CounterKey, Charged)> {
-        self.parts.iter().copied()
+    pub(super) fn of(parts: impl IntoIterator<Item = Part>) -> Taken {
+        Taken {
+            parts: parts.into_iter().collect(),
+        }
     }
 
-    /// Only the part that [`super::Counters::refund`] would give back: all but bursts.
-    pub fn refundable(&self) -> impl Iterator<Item = (CounterKey, Charged)> {
-        self.parts().filter(|(_, charged)| charged.is_refundable())
+    /// What was taken from each counter.
+    pub fn parts(&self) -> impl Iterator<Item = (CounterKey, Charged)> {
+        self.parts.iter().map(|part| (part.key, part.charged))
     }
 }
 
@@ -77,6 +87,13 @@ pub enum Charged {
         /// How much.
         amount: Amount,
     },
+    /// The place of one call among those in flight.
+    Slot {
+        /// When it counts as admitted.
+        at: Timestamp,
+        /// When the call has ended at the latest; no two calls of a counter share it.
+        until: Timestamp,
+    },
     /// One call from a bucket.
     Burst {
         /// When it counts as admitted; no two calls of a counter share it.
@@ -91,8 +108,10 @@ pub enum Charged {
 impl Charged {
     /// When the call counts as admitted.
     pub fn at(self) -> Timestamp {
-        let (Charged::Call { at, .. } | Charged::Slice { at, .. } | Charged::Burst { at, .. }) =
-            self;
+        let (Charged::Call { at, .. }
+        | Charged::Slice { at, .. }
+        | Charged::Slot { at, .. }
+        | Charged::Burst { at, .. }) = self;
         at
     }
 
@@ -100,6 +119,7 @@ impl Charged {
     pub fn amount(self) -> Option<Amount> {
         match self {
             Charged::Call { amount, .. } | Charged::Slice { amount, .. } => Some(amount),
+            Charged::Slot { .. } => Some(Amount::ONE),
             Charged::Burst { .. } => None,
         }
     }
@@ -109,6 +129,7 @@ impl Charged {
         match self {
             Charged::Call { until, .. }
             | Charged::Slice { until, .. }
+            | Charged::Slot { until, .. }
             | Charged::Burst { until, .. } => until,
         }
     }

@@ -6,6 +6,7 @@ mod amounts;
 mod bucket;
 mod calendar;
 mod edits;
+mod in_flight;
 mod kept;
 mod map;
 mod model;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::policy::{Align, Increment, Policy, Scope, Subject, Window};
+use crate::policy::{Align, Failures, Increment, Policy, Scope, Subject, Window};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
@@ -46,6 +47,7 @@ pub(crate) fn limit(index: usize, max: u64, window: Window) -> Limit {
         scope: Scope::Grant,
         by: Box::default(),
         increment: Increment::Constant(Amount::ONE),
+        refund_on: Failures::default(),
         is_shadow: false,
         on_deny: None,
     }
@@ -357,7 +359,11 @@ fn a_refund_frees_one_place_and_only_while_the_call_is_counted() {
 impl Taken {
     /// What a call would have taken.
     pub(crate) fn in_test(key: CounterKey, charged: Charged) -> Taken {
-        let parts = [(key, charged)].into_iter().collect();
-        Taken { parts }
+        let limit = 0;
+        Taken::of([Part {
+            key,
+            charged,
+            limit,
+        }])
     }
 }

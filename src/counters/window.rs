@@ -113,6 +113,8 @@ impl Takings {
             });
         }
         Ok(match limit.align {
+            // Those in flight are kept elsewhere.
+            Align::InFlight => Place::Exact(at.plus(limit.window.length())),
             // All of a period leaves at its end.
             Align::Calendar => Place::Slice(period::end(limit.window, at)),
             Align::Rolling if self.is_exact(limit) => Place::Exact(at.plus(limit.window.length())),
@@ -195,7 +197,8 @@ impl Takings {
         self.exact.len() + slices
     }
 
-    fn held(&self) -> Amount {
+    /// How much there is that has not been let go.
+    pub(super) fn held(&self) -> Amount {
         let sliced = self.sliced.as_ref();
         self.sum
             .plus(sliced.map_or(Amount::NOTHING, |sliced| sliced.sum))

@@ -87,7 +87,7 @@ impl Drop for CallRecord {
             self.write(OutcomeLine {
                 upstream,
                 latency: Duration::ZERO,
-                refund: None,
+                settlement: None,
             });
         }
     }

@@ -223,7 +223,9 @@ pub(super) fn denied_message(
     }
     match denial {
         Denial::LimitReached(full) => {
-            facts["retry_after_ms"] = millis_up(full.told_delay()).into();
+            if let Some(delay) = full.told_delay() {
+                facts["retry_after_ms"] = millis_up(delay).into();
+            }
             facts["limit"] = full.limit.max.get().into();
             if let Some(left) = full.told_left() {
                 facts["remaining"] = remaining(left);

@@ -17,6 +17,7 @@ use super::passthrough;
 use super::reply;
 use super::worker::Worker;
 use crate::clock::Timestamp;
+use crate::counters::Settlement;
 use crate::policy::{Denial, Held};
 use crate::record::{self, OutcomeLine, Recorded};
 use crate::upstream::{ForwardError, Outgoing, ReplyBody};
@@ -94,15 +95,15 @@ pub(super) async fn tools_call(
 fn failed(worker: &Worker, error: &ForwardError, (recorded, record): (Recorded<'_>, CallRecord)) {
     let metrics = &record.server().metrics;
     metrics.upstream_error(error.label());
-    let taken = (!error.was_sent()).then(|| recorded.into_taken());
-    metrics.refunds.increment(u64::from(taken.is_some()));
+    let unsent = (!error.was_sent()).then(|| Settlement::of_unsent(recorded.into_taken()));
+    metrics.refunds.increment(u64::from(unsent.is_some()));
     record.settle(OutcomeLine {
         upstream: error.label(),
         latency: Duration::ZERO,
-        refund: taken.as_ref(),
+        settlement: unsent.as_ref(),
     });
-    if let Some(taken) = taken {
-        worker.shared.counters.refund(taken);
+    if let Some(unsent) = unsent {
+        worker.shared.counters.give_back(unsent);
     }
 }
 

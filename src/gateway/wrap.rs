@@ -297,7 +297,7 @@ impl Wrap {
             record.settle(OutcomeLine {
                 upstream: "answered",
                 latency: Duration::ZERO,
-                refund: None,
+                settlement: None,
             });
         }
         match scanned {

@@ -6,6 +6,7 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroU128};
 use std::time::Duration;
 
 use super::amount::Amount;
+use super::failure::Failures;
 use super::source::{Argument, Source};
 
 /// One limit of a policy, compiled.
@@ -17,9 +18,10 @@ pub struct Limit {
     pub rule: Box<str>,
     /// The JSON Pointer (RFC 6901) of the limit in its document.
     pub pointer: Box<str>,
-    /// The most that any stretch of time as long as `window` may hold; at most [`Amount::MAX`].
+    /// The most that any stretch of time as long as `window` may hold, or that may be in flight at a time; at most
+    /// [`Amount::MAX`], and [`IN_FLIGHT_MAX`] in flight.
     pub max: NonZeroU64,
-    /// How long a call is counted.
+    /// How long a call is counted. Those in flight are counted until they end.
     pub window: Window,
     /// Where windows begin.
     pub align: Align,
@@ -31,6 +33,8 @@ pub struct Limit {
     pub by: Box<[Source]>,
     /// How much a call takes.
     pub increment: Increment,
+    /// With which failures of the server the charge is given back.
+    pub refund_on: Failures,
     /// Whether it is counted and told, but refuses nothing.
     pub is_shadow: bool,
     /// The author's words to the agent, put before the facts.
@@ -47,6 +51,11 @@ impl Limit {
     pub fn at_once(&self) -> Amount {
         let burst = self.burst.map(|burst| Amount::whole(burst.get().into()));
         burst.unwrap_or(self.capacity())
+    }
+
+    /// Whether it counts the calls that are in flight, and not those of a stretch of time.
+    pub fn is_concurrent(&self) -> bool {
+        self.align == Align::InFlight
     }
 
     /// All paths into the arguments that it reads.
@@ -79,7 +88,13 @@ pub enum Align {
     Rolling,
     /// With each second, minute, hour, day, week (on Monday) or month of UTC: none of them holds more than `max`.
     Calendar,
+    /// Nowhere: a call is counted while it is in flight, and no moment has more than `max`.
+    InFlight,
 }
+
+/// The most calls in flight that a limit may name: their ends are kept one by one, and more than so many connections the
+/// gateway does not have either.
+pub(super) const IN_FLIGHT_MAX: u64 = 10_000;
 
 /// How long a call is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,6 +104,7 @@ pub struct Window(Span);
 enum Span {
     Seconds(NonZeroU32),
     Month,
+    InFlight,
 }
 
 impl Window {
@@ -104,6 +120,8 @@ impl Window {
     pub const WEEK: Window = Window::of(604_800);
     /// A month of the calendar.
     pub const MONTH: Window = Window(Span::Month);
+    /// As long as a call is in flight.
+    pub const IN_FLIGHT: Window = Window(Span::InFlight);
     /// The longest window there may be, 31 days: what a restart must remember is bounded by it.
     pub const MAX: Window = Window::of(2_678_400);
 
@@ -120,11 +138,11 @@ impl Window {
         Window(Span::Seconds(seconds))
     }
 
-    /// Its length; of a month the longest that there are.
+    /// Its length; of a month the longest that there are. No call is in flight for longer than [`Window::MAX`].
     pub fn length(self) -> Duration {
         match self.0 {
             Span::Seconds(seconds) => Duration::from_secs(seconds.get().into()),
-            Span::Month => Window::MAX.length(),
+            Span::Month | Span::InFlight => Window::MAX.length(),
         }
     }
 
@@ -144,6 +162,7 @@ impl Window {
             Window::DAY => "day".into(),
             Window::WEEK => "week".into(),
             Window::MONTH => "month".into(),
+            Window::IN_FLIGHT => "in flight".into(),
             Window(_) => format!("{}s", self.length().as_secs()),
         }
     }
@@ -219,7 +238,8 @@ impl Subject {
 pub struct Full<'p> {
     /// The limit that has no room; of several, the one that opens last.
     pub limit: &'p Limit,
-    /// How long until it would admit this call, if nobody else takes the room: never zero, never too short.
+    /// How long until it would admit this call, if nobody else takes the room: never zero, never too short. Of calls in
+    /// flight nobody knows when they end: then this says nothing.
     pub retry_after: Duration,
     /// What it would still admit: less than the call was to take.
     pub left: Amount,
@@ -231,14 +251,17 @@ const COARSE_SECONDS: [u64; 9] = [1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800
 
 impl Full<'_> {
     /// The delay that the agent is told: exact where only its own grant is counted, else rounded up, so that it tells
-    /// little of what other agents do.
-    pub fn told_delay(&self) -> Duration {
+    /// little of what other agents do. `None` where a call in flight must end first.
+    pub fn told_delay(&self) -> Option<Duration> {
+        if self.limit.is_concurrent() {
+            return None;
+        }
         if !self.limit.scope.is_shared() {
-            return self.retry_after;
+            return Some(self.retry_after);
         }
         let coarse = COARSE_SECONDS.map(Duration::from_secs).into_iter();
         let mut longer = coarse.filter(|coarse| *coarse >= self.retry_after);
-        longer.next().unwrap_or(self.retry_after)
+        Some(longer.next().unwrap_or(self.retry_after))
     }
 
     /// What is left that the agent is told; `None` where other grants share it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::amount::Amount;
 use super::document::quoted;
 use super::fields::{self, wrong_type};
-use super::limit::Window;
+use super::limit::{IN_FLIGHT_MAX, Window};
 use super::mistake::{Mistakes, Place};
 use super::number::Number;
 
@@ -42,6 +42,18 @@ pub(super) fn rate(text: &str) -> Option<(NonZeroU64, Window)> {
 
 fn fits(max: &NonZeroU64) -> bool {
     Amount::whole(max.get()) <= Amount::MAX
+}
+
+/// How many calls may be in flight at a time.
+pub(super) fn concurrent(place: &Place<'_>, mistakes: &mut Mistakes) -> Option<NonZeroU64> {
+    let number = place.value.as_number().and_then(whole);
+    let number = number.and_then(NonZeroU64::new);
+    let number = number.filter(|number| number.get() <= IN_FLIGHT_MAX);
+    if number.is_none() {
+        let what = format!("must be a whole number from 1 to {IN_FLIGHT_MAX}");
+        mistakes.add(place, what);
+    }
+    number
 }
 
 pub(super) fn window(place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Window> {

@@ -1,15 +1,15 @@
-//! Reads limits: how much, in which span of time, for whom, and what a call takes.
+//! Reads limits: whose calls share a counter, what it is called, and how much it allows.
 //!
 //! It never guesses what was meant: a key that does not go with another is a mistake.
 
-use std::num::{NonZeroU32, NonZeroU64};
-
 use super::amount::Amount;
+use super::failure::Failures;
 use super::fields::{self, Fields, Keys, Text};
-use super::limit::{Align, Increment, Scope, Window};
-use super::limit_numbers::{self, burst, max, rate, window};
+use super::limit::{Increment, Scope};
+use super::limit_measure::{self, Measure};
+use super::limit_numbers::{self, rate};
 use super::mistake::{Mistakes, Place};
-use super::source::{self, Argument, Source};
+use super::source::Source;
 use crate::json::Kind;
 
 pub(super) const LIMIT: Keys = Keys {
@@ -23,10 +23,12 @@ pub(super) const LIMIT: Keys = Keys {
         "increment_from",
         "align",
         "burst",
+        "concurrent",
+        "refund_on",
         "on_deny",
         "shadow",
     ],
-    not_built: &["concurrent", "refund_on"],
+    not_built: &[],
 };
 pub(super) const COUNTER: Keys = Keys {
     built: &[
@@ -38,10 +40,12 @@ pub(super) const COUNTER: Keys = Keys {
         "increment_from",
         "align",
         "burst",
+        "concurrent",
+        "refund_on",
         "on_deny",
         "shadow",
     ],
-    not_built: LIMIT.not_built,
+    not_built: &[],
 };
 pub(super) const RATE_LIMIT: Keys = Keys {
     built: &["max", "window"],
@@ -55,8 +59,6 @@ const SCOPES: &[(&str, Scope)] = &[
     ("organisation", Scope::Organisation),
 ];
 
-const ALIGNS: &[(&str, Align)] = &[("rolling", Align::Rolling), ("calendar", Align::Calendar)];
-
 /// `by` may name so many paths: each multiplies the counters.
 const BY_MAX: usize = 8;
 
@@ -68,13 +70,9 @@ const RATE_LIMIT_COUNTER: &str = "rate_limit";
 pub(super) struct LimitText<'a> {
     pub(super) place: Place<'a>,
     pub(super) counter: &'a str,
-    pub(super) window: Window,
-    pub(super) max: NonZeroU64,
-    pub(super) align: Align,
-    pub(super) burst: Option<NonZeroU32>,
+    pub(super) measure: Measure,
     pub(super) scope: Scope,
     pub(super) by: Vec<Source>,
-    pub(super) increment: Increment,
     pub(super) is_shadow: bool,
     pub(super) on_deny: Option<Text<'a>>,
 }
@@ -131,34 +129,13 @@ fn limit<'a>(
         .map(|place| fields::word(&place, SCOPES, mistakes));
     let by = by(fields, mistakes);
     let is_shadow = fields.flag("shadow", mistakes);
-    let window = fields
-        .required("window", mistakes)
-        .and_then(|place| window(&place, mistakes));
-    let max = fields
-        .required("max", mistakes)
-        .and_then(|place| max(&place, mistakes));
-    let burst = fields
-        .optional("burst")
-        .map(|place| burst(&place, max, mistakes));
-    let align = align(fields, window, mistakes);
-    let most = match (burst, max) {
-        (Some(burst), _) => burst.map(|burst| ("burst", Amount::whole(burst.get().into()))),
-        (None, max) => max.map(|max| ("max", Amount::whole(max.get()))),
-    };
-    let increment = increment(fields, most, mistakes);
+    let measure = Measure::read(fields, mistakes);
     Some(LimitText {
         place: place.clone(),
         counter: "",
-        window: window?,
-        max: max?,
-        align: align?,
-        burst: match burst {
-            Some(burst) => Some(burst?),
-            None => None,
-        },
+        measure: measure?,
         scope: scope.unwrap_or(Some(Scope::Grant))?,
         by: by?,
-        increment: increment?,
         is_shadow: is_shadow.unwrap_or(false),
         on_deny,
     })
@@ -189,63 +166,19 @@ pub(super) fn rate_limit<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Opti
     Some(LimitText {
         place: place.clone(),
         counter: RATE_LIMIT_COUNTER,
-        window,
-        max,
-        align: natural(window),
-        burst: None,
+        measure: Measure {
+            window,
+            max,
+            align: limit_measure::natural(window),
+            burst: None,
+            increment: Increment::Constant(Amount::ONE),
+            refund_on: Failures::default(),
+        },
         scope: Scope::Grant,
         by: Vec::new(),
-        increment: Increment::Constant(Amount::ONE),
         is_shadow: false,
         on_deny: None,
     })
-}
-
-/// `increment` or `increment_from`; one call each where neither stands.
-fn increment(
-    fields: &Fields<'_>,
-    most: Option<(&str, Amount)>,
-    mistakes: &mut Mistakes,
-) -> Option<Increment> {
-    let constant = fields.optional("increment");
-    let Some(from) = fields.optional("increment_from") else {
-        return match constant {
-            None => Some(Increment::Constant(Amount::ONE)),
-            Some(place) => {
-                limit_numbers::increment(&place, most, mistakes).map(Increment::Constant)
-            }
-        };
-    };
-    if constant.is_some() {
-        mistakes.advise(
-            &from.key(),
-            "\"increment\" and \"increment_from\" exclude each other",
-            "remove one of them",
-        );
-    }
-    if fields.optional("burst").is_some() {
-        mistakes.advise(
-            &from.key(),
-            "\"increment_from\" does not go with \"burst\"",
-            "remove one of them",
-        );
-    }
-    let text = Text::read(&from, mistakes)?;
-    if !source::is_below("args", text.text) {
-        mistakes.advise(
-            &from,
-            format!(
-                "{:?} is not an argument: only those say how much a call takes",
-                text.text
-            ),
-            "write a path such as args.amount",
-        );
-        return None;
-    }
-    Argument::parse(text.text)
-        .map_err(|what| mistakes.add(&from, what))
-        .ok()
-        .map(Increment::From)
 }
 
 /// The paths of `by` in the order of their text, so that another order of the author's names the same counters.
@@ -277,45 +210,4 @@ fn by(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Vec<Source>> {
     }
     sources.sort_by_cached_key(Source::to_string);
     (sources.len() == written && written > 0).then_some(sources)
-}
-
-/// `align`, and whether it goes with the window and with `burst`.
-fn align(fields: &Fields<'_>, window: Option<Window>, mistakes: &mut Mistakes) -> Option<Align> {
-    let place = fields.optional("align");
-    let written = match &place {
-        Some(place) => Some(fields::word(place, ALIGNS, mistakes)?),
-        None => None,
-    };
-    let window = window?;
-    let align = written.unwrap_or(natural(window));
-    if let Some(place) = place {
-        let what = match align {
-            Align::Rolling if window == Window::MONTH => {
-                "months have no one length, so that none can roll"
-            }
-            Align::Calendar if !window.is_named() => {
-                "the calendar has seconds, minutes, hours, days, weeks and months only"
-            }
-            _ => "",
-        };
-        if !what.is_empty() {
-            mistakes.advise(&place, what, "remove align, or choose another window");
-        }
-    }
-    if let (Some(burst), Align::Calendar) = (fields.optional("burst"), align) {
-        mistakes.advise(
-            &burst.key(),
-            "\"burst\" does not go with windows of the calendar",
-            "remove it, or let the window roll",
-        );
-    }
-    Some(align)
-}
-
-/// What a window is where nothing is said.
-fn natural(window: Window) -> Align {
-    match window {
-        Window::MONTH => Align::Calendar,
-        _ => Align::Rolling,
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! It never sees a call: the words are the policy's alone.
 
+use super::failure::Failure;
 use super::limit::{Align, Increment, Limit, Scope, Window};
 use super::words::in_groups;
 
@@ -18,10 +19,11 @@ impl Limit {
             Scope::Organisation => "for all grants and all servers together",
         };
         let span = match self.align {
-            Align::Rolling => format!("any {}", span(self.window.length().as_secs())),
-            Align::Calendar => format!("each {} of UTC", self.window.name()),
+            Align::Rolling => format!("in any {}", span(self.window.length().as_secs())),
+            Align::Calendar => format!("in each {} of UTC", self.window.name()),
+            Align::InFlight => "at a time".into(),
         };
-        let mut text = format!("at most {} in {span} {whose}", self.counted(in_groups));
+        let mut text = format!("at most {} {span} {whose}", self.counted(in_groups));
         for source in &self.by {
             text.push_str(&format!(" and each {source}"));
         }
@@ -39,6 +41,19 @@ impl Limit {
             let meet = format!("; up to {twice} where one {name} ends and the next begins");
             text.push_str(&meet);
         }
+        let mut failures = Failure::ALL
+            .into_iter()
+            .filter(|failure| self.refund_on.has(*failure));
+        if let Some(first) = failures.next() {
+            let more: String = failures
+                .map(|failure| format!(" or {}", failure.name()))
+                .collect();
+            text.push_str(&format!(
+                "; given back on {}{more}, at most {} in a window",
+                first.name(),
+                in_groups(self.max.get())
+            ));
+        }
         if self.is_shadow {
             text.push_str("; in shadow: counted and told, never enforced");
         }
@@ -49,6 +64,7 @@ impl Limit {
     pub(super) fn allowance(&self) -> String {
         let span = match self.window {
             window if self.align == Align::Calendar => format!("per {} of UTC", window.name()),
+            Window::IN_FLIGHT => "at a time".into(),
             Window::SECOND | Window::MINUTE | Window::HOUR | Window::DAY | Window::WEEK => {
                 format!("per {}", self.window.name())
             }

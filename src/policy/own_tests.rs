@@ -223,5 +223,7 @@ fn found(decision: Decision<'_>, times: u64) -> Found {
 fn is_full_after(times: u64, charge: &Charge<'_>) -> bool {
     let taken = u128::from(charge.amount.millionths()) * u128::from(times);
     let room = charge.limit.at_once().millionths();
-    !charge.limit.is_shadow && !charge.amount.is_nothing() && taken > u128::from(room)
+    // The calls before it have ended.
+    let is_counted = !charge.limit.is_shadow && !charge.limit.is_concurrent();
+    is_counted && !charge.amount.is_nothing() && taken > u128::from(room)
 }

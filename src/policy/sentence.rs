@@ -15,6 +15,9 @@ const NAME_CHARS_MAX: usize = 128;
 pub const DENIED: &str = "[POLICY DENIED]";
 /// What every sentence about a call that waits for a person begins with.
 pub const APPROVAL_REQUIRED: &str = "[APPROVAL REQUIRED]";
+/// What is said where a call in flight must end first.
+const ONE_MUST_END: &str =
+    "The call was not run; it is possible once one of those in flight has ended.";
 /// What is said where nobody knows when there will be room.
 const LATER: &str = "The call was not run; try again later.";
 
@@ -32,7 +35,8 @@ impl<'p> Denial<'p> {
             }
             Denial::LimitReached(full) => {
                 let facts = facts_after(&full.limit.on_deny, &allowance(full));
-                format!("{tool}: {facts}. {}", next_possible(full.told_delay()))
+                let next = full.told_delay().map_or(ONE_MUST_END.into(), next_possible);
+                format!("{tool}: {facts}. {next}")
             }
             Denial::CountersFull(limit) => {
                 let facts = facts_after(&limit.on_deny, &limit.allowance());

@@ -6,14 +6,14 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::de::Error as _;
-use serde::ser::{SerializeSeq, Serializer};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::parts::{LineCharge, Parts, parts};
 use crate::clock::Timestamp;
-use crate::counters::{Charged, CounterKey, Taken};
-use crate::policy::{Amount, Denial, Full, Held, Rule, Shadowed};
+use crate::counters::{Charged, CounterKey, Settlement, Taken};
+use crate::policy::{Denial, Full, Held, Rule, Shadowed};
 
 /// Bytes of a tool's name in a line. MCP asks for names of at most 128 characters.
 const TOOL_MAX: usize = 256;
@@ -49,7 +49,7 @@ pub struct OutcomeLine<'a> {
     /// From the decision to the end of the reply.
     pub latency: Duration,
     /// What is given back, if anything is.
-    pub refund: Option<&'a Taken>,
+    pub settlement: Option<&'a Settlement>,
 }
 
 /// What a decision line says of the decision.
@@ -58,7 +58,7 @@ pub(super) struct Verdict<'a> {
     decision: &'static str,
     rule: Option<&'a str>,
     pointer: Option<&'a str>,
-    charges: Charges<'a>,
+    charges: Option<Parts<'a>>,
 }
 
 impl<'a> Verdict<'a> {
@@ -67,7 +67,7 @@ impl<'a> Verdict<'a> {
             decision: "allow",
             rule: None,
             pointer: None,
-            charges: Charges::All(taken),
+            charges: Some(Parts(taken)),
         }
     }
 
@@ -80,7 +80,7 @@ impl<'a> Verdict<'a> {
             decision: "deny",
             rule: Some(rule),
             pointer,
-            charges: Charges::None,
+            charges: None,
         };
         match denial {
             Denial::Unavailable(unavailable) => named(unavailable.reason(), None),
@@ -97,7 +97,7 @@ impl<'a> Verdict<'a> {
             decision,
             rule: Some(&rule.id),
             pointer: Some(&rule.pointer),
-            charges: Charges::None,
+            charges: None,
         }
     }
 }
@@ -118,7 +118,8 @@ struct DecisionLine<'a> {
     rule: Option<&'a str>,
     pointer: Option<&'a str>,
     policy: &'a str,
-    charges: Charges<'a>,
+    #[serde(serialize_with = "parts")]
+    charges: Option<Parts<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     shadow: Vec<ShadowLine<'a>>,
 }
@@ -150,7 +151,14 @@ struct Outcome<'a> {
     request_id: Text<Uuid>,
     upstream: &'a str,
     latency_ms: f64,
-    refunded: Charges<'a>,
+    #[serde(serialize_with = "parts")]
+    refunded: Option<Parts<'a>>,
+    /// Places among calls in flight that are free again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    released: Option<Parts<'a>>,
+    /// What the counters of refunds were charged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charges: Option<Parts<'a>>,
 }
 
 /// Appends a decision line to `to`.
@@ -185,7 +193,15 @@ pub(super) fn outcome(to: &mut Vec<u8>, now: Timestamp, id: Uuid, outcome: &Outc
         request_id: Text(id),
         upstream: outcome.upstream,
         latency_ms: outcome.latency.as_micros() as f64 / 1_000.0,
-        refunded: outcome.refund.map_or(Charges::None, Charges::Refundable),
+        refunded: outcome.settlement.map(Settlement::refunded).map(Parts),
+        released: outcome
+            .settlement
+            .map(Settlement::released)
+            .and_then(Parts::if_any),
+        charges: outcome
+            .settlement
+            .map(Settlement::charged)
+            .and_then(Parts::if_any),
     };
     append(to, &line);
 }
@@ -213,6 +229,8 @@ pub(super) struct Line {
     charges: Vec<LineCharge>,
     #[serde(default)]
     refunded: Vec<LineCharge>,
+    #[serde(default)]
+    released: Vec<LineCharge>,
     #[serde(default)]
     segment: u32,
     #[serde(default)]
@@ -248,8 +266,10 @@ impl Line {
         self.charges.iter().map(LineCharge::charged)
     }
 
-    pub(super) fn refunded(&self) -> impl Iterator<Item = (CounterKey, Charged)> {
-        self.refunded.iter().map(LineCharge::charged)
+    /// What the call gave back, places among those in flight too.
+    pub(super) fn given_back(&self) -> impl Iterator<Item = (CounterKey, Charged)> {
+        let given_back = self.refunded.iter().chain(&self.released);
+        given_back.map(LineCharge::charged)
     }
 
     pub(super) fn cut(&self) -> Option<Cut> {
@@ -257,74 +277,6 @@ impl Line {
             segment: self.segment,
             length: self.length,
         })
-    }
-}
-
-/// What a line says of one counter: `until` and `period` are those of [`Charged`], `amount` is in millionths, and one
-/// where it is left out.
-#[derive(Debug, Serialize, Deserialize)]
-struct LineCharge {
-    #[serde(serialize_with = "text", deserialize_with = "key")]
-    counter: CounterKey,
-    at: u64,
-    until: u64,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    sliced: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    amount: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    period: Option<u64>,
-}
-
-impl LineCharge {
-    fn of((counter, charged): (CounterKey, Charged)) -> LineCharge {
-        let period = match charged {
-            Charged::Burst { period, .. } => Some(period),
-            _ => None,
-        };
-        let amount = charged.amount().filter(|amount| *amount != Amount::ONE);
-        LineCharge {
-            counter,
-            at: charged.at().nanos(),
-            until: charged.until().nanos(),
-            sliced: matches!(charged, Charged::Slice { .. }),
-            amount: amount.map(Amount::millionths),
-            period,
-        }
-    }
-
-    fn charged(&self) -> (CounterKey, Charged) {
-        let at = Timestamp::from_nanos(self.at);
-        let until = Timestamp::from_nanos(self.until);
-        let amount = self.amount.map_or(Amount::ONE, Amount::from_millionths);
-        let charged = match (self.period, self.sliced) {
-            (Some(period), _) => Charged::Burst { at, until, period },
-            (None, true) => Charged::Slice { at, until, amount },
-            (None, false) => Charged::Call { at, until, amount },
-        };
-        (self.counter, charged)
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Charges<'a> {
-    None,
-    All(&'a Taken),
-    Refundable(&'a Taken),
-}
-
-impl Serialize for Charges<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut list = to.serialize_seq(None)?;
-        let (Charges::All(taken) | Charges::Refundable(taken)) = self else {
-            return list.end();
-        };
-        for part in taken.parts() {
-            if matches!(self, Charges::All(_)) || part.1.is_refundable() {
-                list.serialize_element(&LineCharge::of(part))?;
-            }
-        }
-        list.end()
     }
 }
 
@@ -379,13 +331,4 @@ fn redacted(text: &str) -> Cow<'_, str> {
         true => Cow::Borrowed(text),
         false => Cow::Owned(kept + rest),
     }
-}
-
-fn text<S: Serializer>(key: &CounterKey, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(key)
-}
-
-fn key<'de, D: Deserializer<'de>>(from: D) -> Result<CounterKey, D::Error> {
-    let text = Cow::<str>::deserialize(from)?;
-    CounterKey::from_hex(&text).ok_or_else(|| D::Error::custom("not a counter's key"))
 }

@@ -288,7 +288,7 @@ fn apply(line: &Line, history: &mut History) {
     for (key, charged) in line.charges() {
         history.charge(key, charged);
     }
-    for (key, charged) in line.refunded() {
+    for (key, charged) in line.given_back() {
         history.refund(key, charged);
     }
 }

@@ -4,6 +4,7 @@
 
 mod crash;
 mod journal;
+mod keeping;
 mod replay;
 
 use std::path::Path;
@@ -39,6 +40,29 @@ fn name(worker: u32, segment: u32) -> String {
 
 fn clock() -> (Clock, Hands) {
     Clock::manual(START)
+}
+
+fn opened(dir: &Path, worker: u32) -> (Journal, JournalWriter) {
+    Journal::open(dir, worker, clock().0, Keeping::default()).unwrap()
+}
+
+fn opened_with(dir: &Path, keeping: Keeping) -> (Journal, JournalWriter) {
+    Journal::open(dir, 0, clock().0, keeping).unwrap()
+}
+
+impl segment::Segments {
+    /// Writes and acknowledges without a disk's word.
+    fn append(&mut self, lines: &[u8]) -> std::io::Result<()> {
+        self.write(lines)?;
+        self.acknowledge(segment::Synced::No);
+        Ok(())
+    }
+}
+
+impl segment::Unsynced {
+    fn names_folder(&self) -> bool {
+        self.folder.is_some()
+    }
 }
 
 /// Runs a future beside its writer, on one thread, as a worker does.

@@ -68,7 +68,9 @@ impl Database {
             let connection = Connection::open(&path)?;
             connection.busy_timeout(BUSY_WAIT)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            // A power cut must not bring a revoked grant back to life, nor take the secret away that counters are named
+            // by. There is a handful of writes a minute, so that a sync for each costs nothing.
+            connection.pragma_update(None, "synchronous", "FULL")?;
             let form = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
             Ok((connection, form))
         };
@@ -277,7 +279,6 @@ impl Database {
         transaction.commit()
     }
 
-    /// On the disk before it is used, even if the power goes: keys made with a lost one would name nothing any more.
     fn counters_secret(&self, fresh: [u8; 32]) -> Kept<[u8; 32]> {
         let find = || {
             let secret = "SELECT value FROM secrets WHERE name = 'counters'";
@@ -287,13 +288,10 @@ impl Database {
         if let Some(kept) = find()? {
             return Ok(kept);
         }
-        self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.execute(
             "INSERT OR IGNORE INTO secrets (name, value) VALUES ('counters', ?1)",
             params![fresh],
         )?;
-        self.connection
-            .pragma_update(None, "synchronous", "NORMAL")?;
         Ok(find()?.unwrap_or(fresh))
     }
 
@@ -338,4 +336,15 @@ fn found(kept: i64) -> Timestamp {
 
 fn time(row: &Row<'_>, column: usize) -> Kept<Timestamp> {
     row.get(column).map(found)
+}
+
+#[cfg(test)]
+impl Database {
+    /// SQLite's `synchronous`: how sure a commit is of the disk.
+    pub(super) fn synchronous(&self) -> i64 {
+        let found = self
+            .connection
+            .pragma_query_value(None, "synchronous", |row| row.get(0));
+        found.expect("a connection has this setting")
+    }
 }

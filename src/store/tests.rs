@@ -210,3 +210,15 @@ fn two_processes_may_open_a_new_store_at_the_same_time() {
         assert_eq!(store.grants().wait().unwrap().len(), 3);
     }
 }
+
+// A revocation that a power cut takes back lets a stolen token in again.
+#[test]
+fn what_is_kept_is_on_the_disk_before_the_reply() {
+    let dir = folder();
+    let database = database::Database::open(dir.path().join("toolgate.db")).unwrap();
+    assert_eq!(
+        database.synchronous(),
+        2,
+        "FULL: each commit syncs the log that it is in"
+    );
+}

@@ -195,7 +195,7 @@ proptest! {
                     let Ok(admitted) = counters.admit(&charges(&limits), &account, now) else {
                         continue;
                     };
-                    let at = admitted.taken.parts[0].1.at().nanos();
+                    let at = admitted.taken.parts[0].charged.at().nanos();
                     log.0.push((at, millionths));
                     let held = log.held(at, 60_000_000_000);
                     prop_assert!(held <= max * 1_000_000, "{held} in a window of {max}");

@@ -34,8 +34,9 @@ fn a_burst_is_not_given_back() {
     for _ in 0..2 {
         let admitted = counters.admit(&charges(&limits), &account, START);
         let (_, taken) = admitted.unwrap().into_parts();
-        assert_eq!(taken.refundable().count(), 0);
-        counters.refund(taken);
+        let settlement = Settlement::of_unsent(taken);
+        assert!(settlement.is_empty());
+        counters.give_back(settlement);
     }
     assert!(counters.admit(&charges(&limits), &account, START).is_err());
 }
@@ -143,7 +144,7 @@ proptest! {
                 now = now.plus(Duration::from_millis(gap));
                 for _ in 0..3 {
                     match counters.admit(&charges(&limits), &account, now) {
-                        Ok(admitted) => calls.push(admitted.taken.parts[0].1.at().nanos()),
+                        Ok(admitted) => calls.push(admitted.taken.parts[0].charged.at().nanos()),
                         Err(Denial::LimitReached(full)) => prop_assert!(!full.retry_after.is_zero()),
                         Err(other) => prop_assert!(false, "{other:?}"),
                     }
@@ -172,7 +173,7 @@ proptest! {
                     let Ok(admitted) = counters.admit(&charges(&limits), &account, now) else {
                         continue;
                     };
-                    let at = admitted.taken.parts[0].1.at().nanos();
+                    let at = admitted.taken.parts[0].charged.at().nanos();
                     calls.push(at);
                     let held = calls.iter().filter(|call| **call + 60_000_000_000 > at).count();
                     prop_assert!(held as u64 <= max, "{held} calls in a window, {max} allowed");

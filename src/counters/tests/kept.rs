@@ -32,7 +32,8 @@ fn amounts_and_subjects_are_restored_as_they_were() {
         }
         returned = Some(taken);
     }
-    for (key, charged) in returned.unwrap().refundable() {
+    let settlement = Settlement::of_unsent(returned.unwrap());
+    for (key, charged) in settlement.refunded().parts() {
         history.refund(key, charged);
     }
     // A refund in the journal is a refund in the living counter.

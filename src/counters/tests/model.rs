@@ -74,7 +74,7 @@ fn run(steps: Vec<Step>, first_max: u64, late: u64) -> Result<(), TestCaseError>
                     newest = newest.max(now.nanos());
                     match counters.admit(&charges(&limits), &account, now) {
                         Ok(admitted) => {
-                            let at = admitted.taken.parts[0].1.at().nanos();
+                            let at = admitted.taken.parts[0].charged.at().nanos();
                             prop_assert!(at == counted, "counted at another time");
                             newest = at;
                             prop_assert!(log.held(at, WINDOW) < max, "more than {max} in a window");

@@ -135,7 +135,7 @@ fn span(limit: &Limit) -> String {
 impl Use<'_> {
     /// Whether it counts calls one by one, and refuses.
     fn counts_calls(&self) -> bool {
-        let others = ["increment", "increment_from", "concurrent"];
+        let others = ["increment", "increment_from", "concurrent", "refund_on"];
         !is_shadow(&self.written) && others.iter().all(|key| under(&self.written, key).is_none())
     }
 
@@ -197,6 +197,8 @@ impl Use<'_> {
 
     /// Whether it limits what the counters of `other` limit one by one.
     fn bounds_the_whole_of(&self, other: &Use<'_>) -> bool {
-        self.by().is_empty() && !is_shadow(&self.written) && self.breadth() >= other.breadth()
+        let is_over_time = !self.limit.is_concurrent() || other.limit.is_concurrent();
+        let is_wide = self.by().is_empty() && self.breadth() >= other.breadth();
+        is_wide && is_over_time && !is_shadow(&self.written)
     }
 }

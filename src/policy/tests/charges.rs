@@ -256,7 +256,7 @@ fn a_counter_that_others_share_tells_neither_what_is_left_nor_when_exactly() {
                 left: Amount::whole(7),
             };
             assert_eq!(
-                full.told_delay(),
+                full.told_delay().expect("not in flight"),
                 Duration::from_secs(shown),
                 "{scope} {retry_after}"
             );

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Timestamp;
 use crate::counters::tests::{key_of, limits_of, on, with_burst};
-use crate::counters::{Charged, CounterKey, Taken};
+use crate::counters::{Charged, CounterKey, Settlement, Taken};
 use crate::policy::Charge;
 use crate::store::Store;
 use line::Verdict;
@@ -155,18 +155,18 @@ impl World {
         let Some(taken) = call.taken.take() else {
             return;
         };
-        let refund = Some(&taken);
+        let settlement = Settlement::of_unsent(taken);
         let (upstream, latency) = ("refused", Duration::ZERO);
         let outcome = OutcomeLine {
             upstream,
             latency,
-            refund,
+            settlement: Some(&settlement),
         };
         let mut bytes = Vec::new();
         line::outcome(&mut bytes, self.now, Uuid::nil(), &outcome);
         self.journals[call.worker].append(&bytes).unwrap();
         call.refunded = Some(self.journals[call.worker].position().offset);
-        self.counters.refund(taken);
+        self.counters.give_back(settlement);
     }
 
     /// The machine dies: of what came after the last snapshot, each journal keeps some bytes. Says how many in all.

@@ -1,0 +1,66 @@
+//! Where a counter stands: for agents that ask what is left, and for operators.
+//!
+//! It never charges, never opens a counter, and is never what a call is admitted by: between the look and the next call
+//! others may take what was seen.
+
+use std::time::Duration;
+
+use super::counter::Counter;
+use super::{Account, Counters};
+use crate::clock::Timestamp;
+use crate::policy::{Amount, Charge, Limit};
+
+/// What a counter holds at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// What it would still admit now.
+    pub left: Amount,
+    /// How long until all that it holds has left; nothing if it holds nothing. Of calls in flight, at the latest.
+    pub clears: Duration,
+}
+
+impl Counters {
+    /// Where the counter stands that a charge is taken from. One that is not there holds nothing.
+    pub fn standing(&self, charge: &Charge<'_>, account: &Account, now: Timestamp) -> Standing {
+        let limit = charge.limit;
+        let fresh = Standing {
+            left: limit.at_once(),
+            clears: Duration::ZERO,
+        };
+        let Some(slot) = account.slots.get(limit.index) else {
+            return fresh;
+        };
+        if let (None, Some(kept)) = (charge.subject, slot.counter.get()) {
+            return kept.counter.lock().standing(limit, now);
+        }
+        let key = match charge.subject {
+            Some(subject) => slot.key.of_subject(subject, &self.secret),
+            None => slot.key,
+        };
+        let kept = self.counters.get(&key).map(|kept| kept.clone());
+        kept.map_or(fresh, |kept| kept.counter.lock().standing(limit, now))
+    }
+}
+
+impl Counter {
+    /// What it holds of a limit at `now`, or at the newest moment that it has seen.
+    pub(super) fn standing(&mut self, limit: &Limit, now: Timestamp) -> Standing {
+        let at = now.max(self.seen);
+        self.takings.expire(at);
+        self.slots.expire(at);
+        let held = self.takings.held().plus(self.slots.held());
+        let left = match limit.burst {
+            // After an edit, nothing is admitted before what the other way of counting holds has left.
+            Some(_) if !held.is_nothing() => Amount::NOTHING,
+            Some(_) => self.bucket.left(limit, at),
+            None if self.bucket.until > at => Amount::NOTHING,
+            None => limit.capacity().minus(held),
+        };
+        let last = self.takings.last_leaves().max(self.slots.last_leaves());
+        let last = last.unwrap_or_default().max(self.bucket.until);
+        Standing {
+            left,
+            clears: last.since(now),
+        }
+    }
+}
