@@ -37,8 +37,8 @@ impl Counters {
             Some(subject) => slot.key.of_subject(subject, &self.secret),
             None => slot.key,
         };
-        let kept = self.counters.get(&key).map(|kept| kept.clone());
-        kept.map_or(fresh, |kept| kept.counter.lock().standing(limit, now))
+        self.find(key)
+            .map_or(fresh, |kept| kept.counter.lock().standing(limit, now))
     }
 }
 
@@ -46,21 +46,19 @@ impl Counter {
     /// What it holds of a limit at `now`, or at the newest moment that it has seen.
     pub(super) fn standing(&mut self, limit: &Limit, now: Timestamp) -> Standing {
         let at = now.max(self.seen);
-        self.takings.expire(at);
-        self.slots.expire(at);
-        let held = self.takings.held().plus(self.slots.held());
+        self.held.expire(at);
+        let (held, bucket) = (self.held.amount(), self.held.bucket());
         let left = match limit.burst {
             // After an edit, nothing is admitted before what the other way of counting holds has left.
             Some(_) if !held.is_nothing() => Amount::NOTHING,
-            Some(_) => self.bucket.left(limit, at),
-            None if self.bucket.until > at => Amount::NOTHING,
+            Some(_) => bucket.left(limit, at),
+            None if bucket.until > at => Amount::NOTHING,
             None => limit.capacity().minus(held),
         };
-        let last = self.takings.last_leaves().max(self.slots.last_leaves());
-        let last = last.unwrap_or_default().max(self.bucket.until);
+        let last = self.held.last_leaves().unwrap_or_default();
         Standing {
             left,
-            clears: last.since(now),
+            clears: last.max(bucket.until).since(now),
         }
     }
 }
