@@ -1,8 +1,9 @@
 //! What counting one call costs: time, for one thread and for two, and memory for each counter.
 //!
 //! It never times the decision: permits can only come from `Policy::decide`, so they are made beforehand, a batch at a
-//! time. Run with `cargo bench --bench charge`; it ends within two minutes or so. A word after `--` keeps the one-thread
-//! cases whose names have it; the rest is printed by `two-threads`, `baseline` and `memory`, each alone if it is the word.
+//! time. Run with `cargo bench --bench charge`: baselines, one thread beside two, and memory, in two minutes or so. A word
+//! after `--` does one thing only: `baseline`, `threads`, `memory`, `whole` (as without a word, and with 10,000 keys too);
+//! any other word lets criterion time the one-thread cases whose names have it.
 
 #[path = "charge/baseline.rs"]
 mod baseline;
@@ -22,38 +23,35 @@ fn main() {
     if let Some(child) = memory::Child::asked_for() {
         return child.run();
     }
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let word = words.iter().find(|word| !word.starts_with('-'));
-    let is_asked = |part: &str| word.is_none_or(|word| word == part);
-    if is_asked("baseline") {
-        baseline::print();
+    let word = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    let short = [KEYS[0], KEYS[1], KEYS[3]];
+    match word.as_deref() {
+        None => print_all(&short),
+        Some("whole") => print_all(&KEYS),
+        Some("baseline") => baseline::print(),
+        Some("threads") => speed::print_two_threads(&shapes(&short)),
+        Some("memory") => memory::print(),
+        Some(word) => speed::time_one_thread(&shapes(&KEYS), word),
     }
-    if is_asked("two-threads") {
-        speed::print_two_threads(&shapes());
-    }
-    if is_asked("memory") {
-        memory::print();
-    }
-    if !["baseline", "two-threads", "memory"]
-        .map(String::from)
-        .iter()
-        .any(|part| word == Some(part))
-    {
-        speed::time_one_thread(&shapes(), word.map_or("", |word| word));
-    }
+}
+
+fn print_all(keys: &[usize]) {
+    baseline::print();
+    speed::print_two_threads(&shapes(keys));
+    memory::print();
 }
 
 /// Every number of limits and keys, reached both ways; and each kind of limit once where all is cached and once where
 /// nothing is.
-fn shapes() -> Vec<Shape> {
+fn shapes(keys: &[usize]) -> Vec<Shape> {
     let mut shapes = Vec::new();
     for reach in [Reach::Account, Reach::Subject] {
         for limits in [1, 3, 8] {
-            shapes.extend(KEYS.map(|keys| Shape {
+            shapes.extend(keys.iter().map(|keys| Shape {
                 kind: Kind::Rolling(10),
                 reach,
                 limits,
-                keys,
+                keys: *keys,
             }));
         }
         for kind in [Kind::Burst, Kind::Calendar, Kind::Rolling(100_000)] {

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # The long suites: the same promises as run.sh with far more repetitions and random inputs, and what each real server does by itself.
-# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_PAIRS, TOOLGATE_REPETITIONS, TOOLGATE_FUZZ_SECONDS.
+# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_PAIRS, TOOLGATE_SCHEDULES, TOOLGATE_REPETITIONS, TOOLGATE_FUZZ_SECONDS.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/suites.sh"
 export PROPTEST_CASES=${PROPTEST_CASES:-20000}
 # Pairs of random policy and call that each test of the reference evaluator judges both ways.
 export TOOLGATE_PAIRS=${TOOLGATE_PAIRS:-250000}
+# Random orders in which four threads charge, give back and sweep.
+export TOOLGATE_SCHEDULES=${TOOLGATE_SCHEDULES:-1000000}
 export TOOLGATE_REPETITIONS=${TOOLGATE_REPETITIONS:-20}
 # How long each fuzz target looks for inputs that break a promise.
 export TOOLGATE_FUZZ_SECONDS=${TOOLGATE_FUZZ_SECONDS:-300}

@@ -8,14 +8,10 @@
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use triomphe::Arc;
 
 use super::Kept;
 use super::key::CounterKey;
-use super::sync::Mutex;
-
-/// So many tables: threads that look for different counters seldom want the same lock, and an empty gateway is small.
-const SHARDS: usize = 64;
+use super::sync::{Arc, Mutex, SHARDS, handles};
 
 /// All counters that are open.
 #[derive(Debug)]
@@ -78,7 +74,7 @@ impl Map {
             table.retain(|kept| {
                 // Under the lock nobody can take a second handle; but whoever has one may charge until it is asked, and
                 // then drop it. So this comes first.
-                let is_held = Arc::strong_count(kept) > 1;
+                let is_held = handles(kept) > 1;
                 !is_free(kept) || is_held
             });
             if table.capacity() / 4 > table.len() {
