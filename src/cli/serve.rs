@@ -37,7 +37,7 @@ pub(super) fn run(args: ServeArgs) -> Result<ExitCode, CliError> {
         .enable_all()
         .build()
         .map_err(CliError::failed)?;
-    let ledger = Ledger::open(&config.data, config.settings.counters)?;
+    let ledger = Ledger::open(&config.data, &config.settings)?;
     // Read once more now that its files have been looked at: an edit after this look is noticed.
     let seen = Seen::now(&config.files, &ledger.store);
     let config = load()?;

@@ -27,7 +27,7 @@ pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
     let data = args.data.clone().map_or_else(|| data_folder(&args), Ok)?;
     let wrapped = Wrapped::of(args, &data)?;
     let first = wrapped.config()?;
-    let ledger = Ledger::open(&data, first.settings.counters)?;
+    let ledger = Ledger::open(&data, &first.settings)?;
     let rows = [local_grant(&ledger.store)?];
     let seen = Seen::now(&first.files, &ledger.store);
     let config = wrapped.config()?;
@@ -113,6 +113,8 @@ impl Wrapped {
             servers: [(self.name.clone(), Arc::new(spec))].into(),
             grants: [(ONLY_GRANT.into(), entitlement)].into(),
             settings: Settings {
+                // One client, one thread, one journal.
+                workers: 1,
                 keeping: self.keeping,
                 ..Settings::default()
             },

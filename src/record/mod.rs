@@ -10,9 +10,10 @@ mod metrics;
 mod parts;
 mod replay;
 mod segment;
+mod tail;
 mod writer;
 
-pub use journal::{Journal, JournalError, NotRecorded, Recorded, Recording};
+pub use journal::{Journal, JournalError, NotRecorded, Recorded, Recording, begin};
 pub use keeping::{Audit, Durability, Keeping};
 pub use line::{Entry, OutcomeLine};
 pub use metrics::{Metrics, ServerMetrics, Sizes};

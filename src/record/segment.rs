@@ -20,6 +20,9 @@ use crate::store::Position;
 /// large enough that a busy day makes tens of files, not thousands.
 const SEGMENT_MAX: u64 = 64 << 20;
 
+/// The number of a worker's first segment.
+pub(super) const FIRST_SEGMENT: u32 = 1;
+
 /// One worker's files, open at their end.
 #[derive(Debug)]
 pub(super) struct Segments {
@@ -76,7 +79,7 @@ impl Segments {
         let mut segments = Segments {
             dir: dir.into(),
             worker,
-            segment: 0,
+            segment: FIRST_SEGMENT - 1,
             file: None,
             length: 0,
             pending: 0,

@@ -43,7 +43,7 @@ pub(super) enum Message {
     Version(Sender<Version>),
     Anchor(Sender<Option<Anchor>>),
     SaveAnchor(Anchor, Sender<()>),
-    Counters(Sender<KeptCounters>),
+    Counters(Sender<Option<KeptCounters>>),
     SaveCounters(KeptCounters, Sender<()>),
     CountersSecret([u8; 32], Sender<[u8; 32]>),
     Catalogue(Box<str>, Sender<Option<KeptCatalogue>>),
@@ -227,11 +227,14 @@ impl Database {
         Ok(())
     }
 
-    fn counters(&self) -> Kept<KeptCounters> {
+    fn counters(&self) -> Kept<Option<KeptCounters>> {
         let newest = self
             .connection
             .query_row("SELECT newest FROM snapshot", [], |row| time(row, 0))
             .optional()?;
+        let Some(newest) = newest else {
+            return Ok(None);
+        };
         let mut counters = self.connection.prepare("SELECT key, past FROM counters")?;
         let counters = counters.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut positions = self
@@ -244,11 +247,11 @@ impl Database {
                 offset: row.get::<_, i64>(2)?.cast_unsigned(),
             })
         })?;
-        Ok(KeptCounters {
-            newest: newest.unwrap_or_default(),
+        Ok(Some(KeptCounters {
+            newest,
             counters: counters.collect::<Kept<_>>()?,
             positions: positions.collect::<Kept<_>>()?,
-        })
+        }))
     }
 
     fn save_counters(&mut self, kept: &KeptCounters) -> Kept<()> {

@@ -138,8 +138,8 @@ impl Store {
         self.send(|to| Message::SaveAnchor(anchor, to))
     }
 
-    /// The counters as they were saved last; none before the first time.
-    pub fn counters(&self) -> Reply<KeptCounters> {
+    /// The counters as they were saved last; `None` before the first time.
+    pub fn counters(&self) -> Reply<Option<KeptCounters>> {
         self.send(Message::Counters)
     }
 
