@@ -18,8 +18,8 @@ need c++ prepare_cxx
 
 times() { for _ in $(seq "$1"); do "${@:2}"; done; }
 
-# Release: the race that a limit must survive is the one of the binary that people run.
-suite test-release rust cargo test --locked --release --workspace --no-fail-fast
+# Optimised: the race that a limit must survive is the one of the binary that people run.
+suite test-long rust cargo test --locked --profile long --workspace --no-fail-fast
 suite build-release rust cargo build --locked --release --workspace
 export TOOLGATE=$PWD/target/release/toolgate
 suite crash-release python target/venv/bin/python tests/interop/crash.py
