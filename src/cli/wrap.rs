@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
@@ -72,6 +73,8 @@ struct Wrapped {
     data: PathBuf,
     name: Box<str>,
     command: ChildCommand,
+    call_max: Duration,
+    is_told_quota: bool,
 }
 
 impl Wrapped {
@@ -84,6 +87,8 @@ impl Wrapped {
             policy: args.policy,
             data: data.to_owned(),
             name: args.name.into(),
+            call_max: Duration::from_secs(args.call_timeout),
+            is_told_quota: args.quota,
             // The client chose this process's environment for its server: all of it is passed on.
             command: ChildCommand {
                 command,
@@ -100,9 +105,15 @@ impl Wrapped {
         let spec = ServerSpec {
             name: (&*self.name).into(),
             transport: Transport::Stdio(self.command.clone()),
-            times: Times::default(),
+            times: Times {
+                call: self.call_max,
+                ..Times::default()
+            },
         };
-        let entitlement = Entitlement::to([(self.name.clone(), policy)]);
+        let entitlement = Entitlement {
+            is_told_quota: self.is_told_quota,
+            ..Entitlement::to([(self.name.clone(), policy)])
+        };
         Ok(Config {
             data: self.data.clone(),
             servers: [(self.name.clone(), Arc::new(spec))].into(),

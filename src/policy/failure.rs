@@ -42,6 +42,11 @@ impl Failures {
         self.0 & 1 << failure as u8 != 0
     }
 
+    /// Whether one of them is among these.
+    pub fn meets(self, others: Failures) -> bool {
+        self.0 & others.0 != 0
+    }
+
     /// Whether there is none.
     pub fn is_empty(self) -> bool {
         self.0 == 0
