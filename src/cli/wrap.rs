@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
@@ -73,6 +74,8 @@ struct Wrapped {
     name: Box<str>,
     command: ChildCommand,
     keeping: Keeping,
+    call_max: Duration,
+    is_told_quota: bool,
 }
 
 impl Wrapped {
@@ -89,6 +92,8 @@ impl Wrapped {
                 durability: args.durability.into(),
                 audit: Audit::Required,
             },
+            call_max: Duration::from_secs(args.call_timeout),
+            is_told_quota: args.quota,
             // The client chose this process's environment for its server: all of it is passed on.
             command: ChildCommand {
                 command,
@@ -105,9 +110,15 @@ impl Wrapped {
         let spec = ServerSpec {
             name: (&*self.name).into(),
             transport: Transport::Stdio(self.command.clone()),
-            times: Times::default(),
+            times: Times {
+                call: self.call_max,
+                ..Times::default()
+            },
         };
-        let entitlement = Entitlement::to([(self.name.clone(), policy)]);
+        let entitlement = Entitlement {
+            is_told_quota: self.is_told_quota,
+            ..Entitlement::to([(self.name.clone(), policy)])
+        };
         Ok(Config {
             data: self.data.clone(),
             servers: [(self.name.clone(), Arc::new(spec))].into(),
