@@ -10,8 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::counters::{Account, Counters, Guard, GuardSettings, Holder};
-use crate::policy::Policy;
-use crate::store::KeptGrant;
+use crate::policy::{Limit, Policy};
+use crate::store::{KeptReset, Roster};
 
 pub use token::{Token, TokenHash};
 
@@ -109,18 +109,21 @@ impl Entitlement {
 }
 
 impl Grants {
-    /// The grants of `rows` that are not revoked and whose name the configuration knows. Guards of `before` are kept,
+    /// The grants of the roster that are not revoked and whose name the configuration knows. Guards of `before` are kept,
     /// so that a reload gives nobody a fresh burst.
     pub fn build(
-        rows: &[KeptGrant],
+        roster: &Roster,
         entitlements: &BTreeMap<Box<str>, Entitlement>,
         counting: Counting<'_>,
     ) -> Grants {
-        let live = rows.iter().filter(|row| row.revoked_at.is_none());
+        let live = roster.grants.iter();
+        let live = live.filter(|row| row.revoked_at.is_none());
         let by_hash = live.filter_map(|row| {
             let entitled = entitlements.get(&*row.name)?;
             let hash = TokenHash(row.token_hash);
             let guard = counting.guard(&hash);
+            let of_grant = |reset: &&KeptReset| reset.which.grant == row.id;
+            let resets: Vec<_> = roster.resets.iter().filter(of_grant).collect();
             let seat = |(server, policy): (&Box<str>, &Arc<Policy>)| {
                 let holder = Holder {
                     grant: &row.id,
@@ -128,7 +131,8 @@ impl Grants {
                 };
                 let account = counting
                     .counters
-                    .account(holder, policy.limits(), guard.clone());
+                    .account(holder, policy.limits(), guard.clone())
+                    .after_resets(policy.limits(), |limit| times(&resets, (server, limit)));
                 (
                     server.clone(),
                     Seat {
@@ -198,6 +202,18 @@ impl Grants {
     pub fn has(&self, name: &str) -> bool {
         self.by_hash.values().any(|grant| &*grant.name == name)
     }
+}
+
+/// How often a limit of a grant at one server was reset, by itself or together with others.
+fn times(resets: &[&KeptReset], (server, limit): (&str, &Limit)) -> u64 {
+    let is_meant = |named: &Option<Box<str>>, name: &str| {
+        let named = named.as_deref();
+        named.is_none_or(|named| named == name)
+    };
+    let meant = resets.iter().filter(|reset| {
+        is_meant(&reset.which.server, server) && is_meant(&reset.which.rule, &limit.rule)
+    });
+    meant.fold(0, |times, reset| times.saturating_add(reset.times))
 }
 
 /// Where grants find their counters and guards.
