@@ -3,6 +3,8 @@
 //! A token is compared by its hash alone, and is never kept. A grant that is revoked is not there: the answer is the
 //! same as for a token that never was.
 
+mod find;
+mod limits;
 mod token;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +15,8 @@ use crate::counters::{Account, Counters, Guard, GuardSettings, Holder};
 use crate::policy::{Limit, Policy};
 use crate::store::{KeptReset, Roster};
 
+pub use find::NotFound;
+pub use limits::{LimitView, LimitsError, Stand};
 pub use token::{Token, TokenHash};
 
 /// One agent's permission: an id, and a seat at each server that it may reach.
@@ -178,6 +182,11 @@ impl Grants {
             .get(&token.hash())
             .ok_or(Unauthenticated::Unknown)?;
         Ok((grant.clone(), token))
+    }
+
+    /// All grants, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Grant>> {
+        self.by_hash.values()
     }
 
     /// How many grants there are.

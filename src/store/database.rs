@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::kept::{
-    KeptCatalogue, KeptCounters, KeptGrant, KeptReset, Position, Roster, Version,
-};
+use super::kept::{KeptCatalogue, KeptCounters, KeptGrant, KeptReset, Position, Roster, Version};
 use super::reply::Sender;
 use super::{StoreError, folder};
 use crate::clock::{Anchor, Timestamp};
