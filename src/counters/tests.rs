@@ -5,6 +5,7 @@
 mod amounts;
 mod bucket;
 mod calendar;
+mod clock;
 mod edits;
 mod in_flight;
 mod kept;
