@@ -18,7 +18,7 @@ use crate::counters::{Counters, Secret};
 use crate::gateway::{Bodies, Materials, Shared, Snapshot, Stopping};
 use crate::record::{self, Metrics};
 use crate::sessions::{Clients, SESSIONS_MAX, Sessions};
-use crate::store::{DataLock, KeptGrant, Position, Store};
+use crate::store::{DataLock, Position, Roster, Store};
 
 /// What a run brings with it.
 #[derive(Debug, Clone, Copy)]
@@ -70,16 +70,16 @@ impl Ledger {
         })
     }
 
-    /// What all workers share, for a configuration and the grants in `rows`.
+    /// What all workers share, for a configuration and the grants of the roster.
     pub(super) fn shared(
         &self,
         config: &Config,
-        rows: &[KeptGrant],
+        roster: &Roster,
         around: Around<'_>,
     ) -> Result<Arc<Shared>, CliError> {
         let metrics = Arc::new(Metrics::new());
         let materials = Materials {
-            rows,
+            roster,
             counters: &self.counters,
             metrics: &metrics,
             sessions: around.sessions,

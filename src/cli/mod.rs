@@ -22,10 +22,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use terminal::CliError;
 
+use crate::counters::CALL_MAX_DEFAULT;
+use crate::policy::Window;
 use crate::record::Durability;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -51,6 +54,7 @@ const SERVE_HELP: &str = r#"A configuration file, toolgate.toml:
 
   [grants.support]                  # `toolgate grant new support` prints a token for it
   servers = { files = "careful", github = "careful" }
+  # quota = true                    # results tell in `_meta` what is left of the limits
 
 Further settings, with their defaults:
 
@@ -72,6 +76,7 @@ Further settings, with their defaults:
   # and for each server:
   connect_timeout_seconds = 10
   first_byte_timeout_seconds = 120
+  call_timeout_seconds = 3600       # a tool call in all; so long it counts as in flight where nobody saw its end
 
 A file in the mcpServers shape of MCP clients is accepted too, together with --policy.
 Edits of the file and of policies apply to the next call; SIGHUP applies them at once; SIGTERM drains and stops."#;
@@ -161,6 +166,12 @@ struct WrapArgs {
     /// When a call's line counts as written: `write`: limits hold over any end of this process; `fsync`: over a power cut too
     #[arg(long, value_enum, default_value = "write")]
     durability: DurabilityName,
+    /// How long a call may take in all; so long it counts as in flight where nobody saw its end
+    #[arg(long, value_name = "SECONDS", default_value_t = CALL_MAX_DEFAULT.as_secs(), value_parser = call_seconds())]
+    call_timeout: u64,
+    /// Tell the agent in each result what is left of the limits that its call was charged to
+    #[arg(long)]
+    quota: bool,
     /// The server's command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -180,6 +191,11 @@ impl From<DurabilityName> for Durability {
             DurabilityName::Fsync => Durability::Fsync,
         }
     }
+}
+
+/// As in the configuration: a call in flight is counted for no longer than the longest window.
+fn call_seconds() -> RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..=Window::MAX.length().as_secs())
 }
 
 #[derive(Debug, Subcommand)]

@@ -105,13 +105,13 @@ fn serve(
         })?;
     let admin_address = admin.local_addr().map_err(CliError::failed)?;
     let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
-    let rows = ledger.store.grants().wait().map_err(CliError::failed)?;
+    let roster = ledger.store.roster().wait().map_err(CliError::failed)?;
     let around = Around {
         sessions: &sessions,
         operator: operator.handle(),
         listen,
     };
-    let shared = ledger.shared(&config, &rows, around)?;
+    let shared = ledger.shared(&config, &roster, around)?;
     let workers = Workers::start(&shared, listeners, &ledger.journal).map_err(CliError::failed)?;
     let is_ready = Arc::new(AtomicBool::new(true));
     let sources = sources(&shared, &is_ready, workers.progress());

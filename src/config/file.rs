@@ -107,6 +107,9 @@ struct Grant {
     servers: BTreeMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
+    /// Whether results tell the agent, in `_meta`, what is left of the limits that its call was charged to. Default false.
+    #[serde(default)]
+    quota: bool,
 }
 
 /// The JSON Schema (2020-12) of the TOML file.
@@ -336,6 +339,7 @@ impl Reading<'_> {
             let entitlement = Entitlement {
                 servers: covered,
                 tags: tags.collect(),
+                is_told_quota: grant.quota,
             };
             read.insert(name.get_ref().as_str().into(), entitlement);
         }

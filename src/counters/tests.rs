@@ -48,7 +48,7 @@ pub(crate) fn limit(index: usize, max: u64, window: Window) -> Limit {
         scope: Scope::Grant,
         by: Box::default(),
         increment: Increment::Constant(Amount::ONE),
-        refund_on: Failures::default(),
+        refund_on: Failures::NONE,
         is_shadow: false,
         on_deny: None,
     }

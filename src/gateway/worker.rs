@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::Shared;
 use super::judge::Judge;
 use super::snapshot::Server;
+use crate::json::{Duplicates, Reader};
 use crate::record::Journal;
 use crate::upstream::Upstream;
 
@@ -22,6 +23,8 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) judge: Judge,
     pub(super) journal: Journal,
+    /// Reads replies that must be read.
+    pub(super) replies: RefCell<Reader>,
     upstreams: RefCell<HashMap<Box<str>, Way>>,
 }
 
@@ -32,6 +35,7 @@ impl Worker {
             shared,
             judge,
             journal,
+            replies: RefCell::new(Reader::new(Duplicates::Refused)),
             upstreams: RefCell::default(),
         })
     }

@@ -2,13 +2,15 @@
 //!
 //! It never shares its connection; the commands that mint and revoke grants have their own, in their own process.
 
+mod roster;
+
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::kept::{KeptCatalogue, KeptCounters, KeptGrant, Position, Version};
+use super::kept::{KeptCatalogue, KeptCounters, KeptGrant, KeptReset, Position, Roster, Version};
 use super::reply::Sender;
 use super::{StoreError, folder};
 use crate::clock::{Anchor, Timestamp};
@@ -32,6 +34,11 @@ CREATE TABLE positions (worker INTEGER PRIMARY KEY NOT NULL, segment INTEGER NOT
 CREATE TABLE catalogue (server TEXT PRIMARY KEY NOT NULL, tools TEXT NOT NULL, listed_at INTEGER NOT NULL) STRICT;
 ", "
 CREATE TABLE secrets (name TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT;
+", "
+CREATE TABLE resets (
+    grant_id TEXT NOT NULL, server TEXT NOT NULL, rule TEXT NOT NULL, times INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (grant_id, server, rule)
+) STRICT, WITHOUT ROWID;
 "];
 
 /// All that the store can be asked.
@@ -40,6 +47,8 @@ pub(super) enum Message {
     InsertGrant(Box<KeptGrant>, Sender<()>),
     RevokeGrant(Box<str>, Timestamp, Sender<bool>),
     Grants(Sender<Vec<KeptGrant>>),
+    Roster(Sender<Roster>),
+    ResetLimits(KeptReset, Sender<()>),
     Version(Sender<Version>),
     Anchor(Sender<Option<Anchor>>),
     SaveAnchor(Anchor, Sender<()>),
@@ -124,6 +133,13 @@ impl Database {
                 self.reply(to, "revoke a grant", done);
             }
             Message::Grants(to) => self.reply(to, "list the grants", self.grants()),
+            Message::Roster(to) => {
+                self.reply(to, "list the grants and resets", self.roster());
+            }
+            Message::ResetLimits(reset, to) => {
+                let done = self.reset_limits(&reset);
+                self.reply(to, "keep the reset of limits", done);
+            }
             Message::Version(to) => self.reply(to, "tell its version", self.version()),
             Message::Anchor(to) => self.reply(to, "find the clock's anchor", self.anchor()),
             Message::SaveAnchor(anchor, to) => {

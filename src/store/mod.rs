@@ -17,7 +17,9 @@ use crate::clock::{Anchor, Timestamp};
 use database::{Database, Message};
 
 pub use folder::DataLock;
-pub use kept::{KeptCatalogue, KeptCounters, KeptGrant, Position, Version};
+pub use kept::{
+    KeptCatalogue, KeptCounters, KeptGrant, KeptReset, Position, Roster, Version, WhichLimits,
+};
 pub use reply::Reply;
 
 /// How many messages may wait. The gateway sends a handful a second; more than this means that the disk stands still.
@@ -123,7 +125,17 @@ impl Store {
         self.send(Message::Grants)
     }
 
-    /// Changes whenever grants may have changed, by this process or by another. Cheap enough for four times a second.
+    /// All grants and all resets of limits, as they were at one moment.
+    pub fn roster(&self) -> Reply<Roster> {
+        self.send(Message::Roster)
+    }
+
+    /// Keeps that limits began anew. It is on the disk when the reply is there.
+    pub fn reset_limits(&self, reset: KeptReset) -> Reply<()> {
+        self.send(|to| Message::ResetLimits(reset, to))
+    }
+
+    /// Changes whenever grants or resets may have changed, by this process or by another. Cheap enough for four times a second.
     pub fn version(&self) -> Reply<Version> {
         self.send(Message::Version)
     }
