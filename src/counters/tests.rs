@@ -7,6 +7,7 @@ mod bucket;
 mod calendar;
 mod clock;
 mod edits;
+mod flood;
 mod in_flight;
 mod kept;
 mod map;
