@@ -2,6 +2,8 @@
 //!
 //! It never shares a port, a thread or a queue with the data path, and nothing here takes an agent's token.
 
+mod told;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -13,6 +15,8 @@ use tokio::net::TcpListener;
 
 use crate::counters::Counters;
 use crate::record::{Metrics, Progress, Sizes};
+
+pub use told::limits as limits_json;
 
 /// Where the operator's pages get what they show.
 pub struct Sources {

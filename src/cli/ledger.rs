@@ -15,7 +15,7 @@ use crate::catalogue::{Catalogue, Known};
 use crate::clock::{Anchor, Clock};
 use crate::config::{Config, Settings};
 use crate::counters::{Counters, Secret};
-use crate::gateway::{Bodies, Materials, Shared, Snapshot, Stopping};
+use crate::gateway::{Bodies, Materials, Parked, Shared, Snapshot, Stopping};
 use crate::record::{self, Metrics};
 use crate::sessions::{Clients, SESSIONS_MAX, Sessions};
 use crate::store::{DataLock, Position, Roster, Store};
@@ -97,6 +97,7 @@ impl Ledger {
             clock: self.clock.clone(),
             store: self.store.clone(),
             bodies: Bodies::default(),
+            parked: Parked::default(),
             stopping: Stopping::default(),
         }))
     }

@@ -12,6 +12,7 @@ mod excerpt;
 mod explain;
 mod grant;
 mod ledger;
+mod limits;
 mod schema;
 mod serve;
 mod terminal;
@@ -114,6 +115,9 @@ enum Command {
     /// Make, list and revoke grants
     #[command(subcommand)]
     Grant(GrantCommand),
+    /// Show where a grant's limits stand, or let them begin anew
+    #[command(subcommand, after_help = limits::HELP)]
+    Limits(limits::LimitsCommand),
     /// Print shell completions
     Completions {
         /// The shell
@@ -233,6 +237,7 @@ pub fn run() -> ExitCode {
         Command::Convert(args) => convert::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Grant(command) => grant::run(command),
+        Command::Limits(command) => limits::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

@@ -119,8 +119,8 @@ pub fn json_schema() -> Schema {
         .into_root_schema_for::<File>()
 }
 
-pub(super) fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
-    let mut reading = Reading::new(path, text);
+pub(super) fn read(mut reading: Reading<'_>) -> Result<Config, ConfigError> {
+    let text = reading.text;
     let file: File = match toml::from_str(text) {
         Ok(file) => file,
         Err(error) => {
@@ -157,7 +157,17 @@ fn remedy_for(error: &toml::de::Error) -> &'static str {
 pub(super) struct Reading<'a> {
     path: &'a Path,
     text: &'a str,
+    environment: Environment,
     mistakes: Vec<ConfigMistake>,
+}
+
+/// Whether `${NAME}` is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Environment {
+    /// By the variable, which must be set.
+    Needed,
+    /// It stays as it is written: no server will be contacted.
+    LeftOut,
 }
 
 impl<'a> Reading<'a> {
@@ -165,8 +175,20 @@ impl<'a> Reading<'a> {
         Reading {
             path,
             text,
+            environment: Environment::Needed,
             mistakes: Vec::new(),
         }
+    }
+
+    pub(super) fn with(self, environment: Environment) -> Reading<'a> {
+        Reading {
+            environment,
+            ..self
+        }
+    }
+
+    pub(super) fn environment(&self) -> Environment {
+        self.environment
     }
 
     /// What was read, if nothing is wrong with it.

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use uuid::Uuid;
@@ -14,6 +15,7 @@ use super::worker::Worker;
 use crate::clock::Timestamp;
 use crate::counters::{Settlement, Taken};
 use crate::grants::Grant;
+use crate::mcp::Answer;
 use crate::policy::{Failure, Failures};
 use crate::record::OutcomeLine;
 use crate::upstream::ForwardError;
@@ -66,6 +68,22 @@ impl CallRecord {
         &self.worker
     }
 
+    /// Who was called.
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Who called.
+    pub(super) fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
+    /// How long until the call's time is up.
+    pub(super) fn time_left(&self) -> Duration {
+        let past = self.worker.shared.clock.now().since(self.started);
+        self.server.spec.times.call.saturating_sub(past)
+    }
+
     /// The upstream's first byte has come.
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
@@ -82,6 +100,18 @@ impl CallRecord {
     /// Whether the end of the call makes a difference to what it took: of other replies nothing need be read.
     pub(super) fn waits(&self) -> bool {
         self.is_awaited
+    }
+
+    /// The call has ended with this answer.
+    pub(super) fn ended_with(self, answer: Answer) {
+        let failures = Failures::NONE;
+        match answer {
+            Answer::Result => self.ended(failures),
+            Answer::ErrorResult => self.ended(failures.with(Failure::ErrorResult)),
+            Answer::Error => self.ended(failures.with(Failure::RpcError)),
+            // The tool goes on: what it holds it holds until its time is up.
+            Answer::Task => self.ended_without_an_answer(),
+        }
     }
 
     /// The call has ended, with these failures besides what its status says.

@@ -4,14 +4,15 @@
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 
 use super::call_record::CallRecord;
+use super::parked::{self, Address};
 use super::passthrough::is_event_stream;
 use super::quota::Quota;
 use crate::json::Document;
-use crate::mcp::{self, Answer, EVENT_LEN_MAX, Event, EventStream, RequestId};
-use crate::policy::{Failure, Failures};
+use crate::mcp::{self, EVENT_LEN_MAX, Event, EventStream, RequestId};
+use crate::policy::Failures;
 use crate::upstream::ForwardError;
 
 /// A call's record, and what is looked at of its reply.
@@ -22,6 +23,21 @@ pub(super) struct Ending {
     look: Look,
     id: Option<RequestId>,
     quota: Option<Quota>,
+    /// The session in which the call was made.
+    session: Option<HeaderValue>,
+    /// An event had an id, from which on the stream can be asked for again.
+    has_ids: bool,
+}
+
+/// Whose reply it is.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    /// The request's id, raw.
+    pub(super) id: &'a str,
+    /// The one session that it named.
+    pub(super) session: Option<HeaderValue>,
+    /// What is to be told of limits.
+    pub(super) quota: Option<Quota>,
 }
 
 /// What is looked at.
@@ -38,12 +54,9 @@ enum Look {
 }
 
 impl Ending {
-    /// The end of the call whose reply has begun; `id` is its request's, raw.
-    pub(super) fn of<B>(
-        record: CallRecord,
-        reply: &Response<B>,
-        (id, quota): (&str, Option<Quota>),
-    ) -> Ending {
+    /// The end of the call whose reply has begun.
+    pub(super) fn of<B>(record: CallRecord, reply: &Response<B>, asked: Asked<'_>) -> Ending {
+        let Asked { id, session, quota } = asked;
         let looks = record.waits() || quota.is_some();
         let look = match looks {
             false => Look::Nothing,
@@ -56,6 +69,8 @@ impl Ending {
             id: looks.then(|| RequestId::read(id)).flatten(),
             quota: quota.filter(|_| !matches!(look, Look::Unreadable)),
             look,
+            session,
+            has_ids: false,
         }
     }
 
@@ -67,6 +82,8 @@ impl Ending {
             id: looks.then(|| RequestId::read(id)).flatten(),
             look: Look::Nothing,
             quota,
+            session: None,
+            has_ids: false,
         }
     }
 
@@ -101,7 +118,7 @@ impl Ending {
             Look::Nothing | Look::Unreadable => self.close(Failures::NONE),
             Look::Events(events) => {
                 if let Some(record) = self.record.take() {
-                    record.ended_without_an_answer();
+                    self.end_unanswered(record);
                 }
                 if self.quota.is_some() {
                     return events.into_rest();
@@ -165,6 +182,7 @@ impl Ending {
 
     /// `None`: the event is not the answer. Else what goes out in its place, if it changes.
     fn read_event(&mut self, event: &Event) -> Option<Option<Vec<u8>>> {
+        self.has_ids |= event.has_id();
         let data = event.data().filter(|data| !data.is_empty())?;
         let changed = self.read(&data)?;
         Some(changed.map(|data| event.with_data(&data)))
@@ -177,27 +195,34 @@ impl Ending {
         let mut reader = worker.replies.borrow_mut();
         let document = reader.read(message).ok()?;
         let answer = mcp::answer(&document, self.id.as_ref()?)?;
-        self.answered(answer);
-        Some(self.changed(&document))
-    }
-
-    fn answered(&mut self, answer: Answer) {
-        let failures = Failures::NONE;
-        match answer {
-            Answer::Result => self.close(failures),
-            Answer::ErrorResult => self.close(failures.with(Failure::ErrorResult)),
-            Answer::Error => self.close(failures.with(Failure::RpcError)),
-            // The tool goes on: what it holds it holds until its time is up.
-            Answer::Task => {
-                if let Some(record) = self.record.take() {
-                    record.ended_without_an_answer();
-                }
-            }
+        if let Some(record) = self.record.take() {
+            record.ended_with(answer);
         }
+        Some(self.changed(&document))
     }
 
     fn changed(&mut self, document: &Document<'_>) -> Option<Bytes> {
         self.quota.take()?.told_in(document).map(Bytes::from)
+    }
+
+    /// The stream has ended before the answer. Where its events had ids the rest may be asked for.
+    fn end_unanswered(&mut self, record: CallRecord) {
+        let session = self
+            .session
+            .take()
+            .filter(|_| self.has_ids && record.waits());
+        match (session, self.id.take()) {
+            (Some(session), Some(id)) => {
+                let server = record.server().spec.name.clone();
+                let address = Address {
+                    server,
+                    session,
+                    id,
+                };
+                parked::park(record, address);
+            }
+            _ => record.ended_without_an_answer(),
+        }
     }
 
     fn close(&mut self, failures: Failures) {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::body::{Body, Quiet, Stream};
 use super::ending::Ending;
+use super::parked::{self, Polled};
 use super::reply;
 use super::snapshot::{Server, UNAUTHORIZED};
 use super::tools_call::Request;
@@ -74,6 +75,14 @@ pub(super) async fn pass(
     let is_list = envelope
         .as_ref()
         .is_some_and(|envelope| envelope.method.is_list());
+    let polled = parked::session(&request.headers)
+        .filter(|_| method == http::Method::GET)
+        .map(|session| Polled {
+            shared: worker.shared.clone(),
+            grant: request.entry.grant.id.clone(),
+            server: server.spec.name.clone(),
+            session: session.clone(),
+        });
     let scan = (is_list || method == http::Method::GET).then(|| {
         let method = envelope.as_ref().map(|envelope| envelope.method);
         let asked = Asked::by(method, &request.body);
@@ -105,7 +114,7 @@ pub(super) async fn pass(
         Ok(reply) if refuses_us(&reply) => credential_refused(&server, id.as_deref()),
         Ok(reply) => match scan {
             Some(scan) if is_list => list(worker, reply, (scan, id)).await,
-            Some(scan) => listening(worker, reply, (scan, id)),
+            Some(scan) => listening(worker, reply, (scan.polled_by(polled), id)),
             None => stream(worker, reply, None),
         },
         Err(error) => {

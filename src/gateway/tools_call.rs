@@ -6,13 +6,14 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
 
 use super::body::Body;
 use super::call_record::CallRecord;
 use super::door::Entry;
-use super::ending::Ending;
+use super::ending::{Asked, Ending};
 use super::judge::{JudgedCall, Verdict};
+use super::parked;
 use super::passthrough;
 use super::quota::{self, Quota};
 use super::reply;
@@ -36,12 +37,15 @@ pub(super) struct Request {
     pub(super) client: Option<Box<str>>,
 }
 
+/// What is told of an answered call besides its reply, and where its answer may still come.
+type Told = (Option<Quota>, Option<HeaderValue>);
+
 /// What became of a call.
 enum Outcome<'p> {
     Denied(Denial<'p>, Box<str>),
     Waiting(Held<'p>, Box<str>),
     Undecidable,
-    Answered(Response<ReplyBody>, CallRecord, Option<Quota>),
+    Answered(Response<ReplyBody>, CallRecord, Told),
     Failed(ForwardError),
 }
 
@@ -78,13 +82,15 @@ pub(super) async fn tools_call(
             record.ended(Failures::NONE);
             passthrough::credential_refused(&server, Some(&id))
         }
-        Outcome::Answered(reply, record, quota) => {
-            let ending = Ending::of(record, &reply, (&id, quota));
+        Outcome::Answered(reply, record, (quota, session)) => {
+            let id = &*id;
+            let asked = Asked { id, session, quota };
+            let ending = Ending::of(record, &reply, asked);
             if !ending.changes_json(&reply) {
                 return passthrough::stream(worker, reply, Some(ending));
             }
             let whole = quota::whole(worker, reply, ending).await;
-            whole.unwrap_or_else(|error| failed(&server, &error, (&id, &request_id)))
+            whole.unwrap_or_else(|error| failed(&server, &error, (id, &request_id)))
         }
         Outcome::Failed(error) => failed(&server, &error, (&id, &request_id)),
     }
@@ -119,6 +125,7 @@ async fn forward<'p>(worker: &Rc<Worker>, request: Request, call: JudgedCall<'p>
     server.metrics.allowed();
     let seat = (grant.clone(), server.clone());
     let mut record = CallRecord::new(worker.clone(), seat, call.request_id);
+    let session = parked::session(&request.headers).cloned();
     let outgoing = Outgoing {
         method: http::Method::POST,
         headers: request.headers,
@@ -140,7 +147,7 @@ async fn forward<'p>(worker: &Rc<Worker>, request: Request, call: JudgedCall<'p>
             let quota = Quota::of(&worker.shared, (&grant, &server), recorded.charges());
             record.answered(reply.status());
             record.took(recorded.into_taken());
-            Outcome::Answered(reply, record, quota)
+            Outcome::Answered(reply, record, (quota, session))
         }
         Err(error) => {
             record.took(recorded.into_taken());

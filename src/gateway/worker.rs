@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
+
 use super::Shared;
 use super::judge::Judge;
 use super::snapshot::Server;
@@ -25,6 +27,8 @@ pub(super) struct Worker {
     pub(super) journal: Journal,
     /// Reads replies that must be read.
     pub(super) replies: RefCell<Reader>,
+    /// Waits for the answers to parked calls.
+    pub(super) parked: TaskTracker,
     upstreams: RefCell<HashMap<Box<str>, Way>>,
 }
 
@@ -36,6 +40,7 @@ impl Worker {
             judge,
             journal,
             replies: RefCell::new(Reader::new(Duplicates::Refused)),
+            parked: TaskTracker::new(),
             upstreams: RefCell::default(),
         })
     }

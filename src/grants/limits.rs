@@ -182,6 +182,13 @@ impl Grant {
         }
     }
 
+    /// The servers that it reaches, sorted.
+    pub fn servers(&self) -> Vec<&str> {
+        let mut servers: Vec<&str> = self.seats.keys().map(|server| &**server).collect();
+        servers.sort_unstable();
+        servers
+    }
+
     fn seats_at(&self, server: Option<&str>) -> Result<Vec<(&str, &Seat)>, LimitsError> {
         let all = self.seats.iter().map(|(server, seat)| (&**server, seat));
         let mut seats: Vec<_> = all
@@ -190,8 +197,7 @@ impl Grant {
         seats.sort_unstable_by_key(|(server, _)| *server);
         match server {
             Some(server) if seats.is_empty() => {
-                let mut known: Vec<Box<str>> = self.seats.keys().cloned().collect();
-                known.sort_unstable();
+                let known = self.servers().into_iter().map(Into::into).collect();
                 Err(LimitsError::Server {
                     server: server.into(),
                     known,

@@ -68,6 +68,18 @@ pub enum StoreError {
         /// The newest form this program knows.
         known: i64,
     },
+    /// The database was written by an earlier toolgate, and may only be read.
+    #[error(
+        "the store {path} has form {found}, this toolgate reads form {known}: start the gateway with this toolgate once, which brings the store up to date"
+    )]
+    TooOld {
+        /// The database file.
+        path: PathBuf,
+        /// The form of the file.
+        found: i64,
+        /// The form that this program reads.
+        known: i64,
+    },
     /// A statement failed, for want of space perhaps.
     #[error("the store {path} cannot {doing}: check the disk's free space and health")]
     Statement {
@@ -98,7 +110,25 @@ impl Store {
     /// It takes no lock: `serve` takes a [`DataLock`] first, and the commands that mint or revoke grants work beside it.
     pub fn open(dir: &Path) -> Result<Store, StoreError> {
         folder::make(dir)?;
-        let database = Database::open(dir.join("toolgate.db"))?;
+        Store::start(Database::open(dir.join("toolgate.db"))?, dir)
+    }
+
+    /// Opens a store that is there to read from it, beside a running gateway or without one. Nothing in the folder is
+    /// made, changed or locked by it; whatever would keep something fails.
+    ///
+    /// Where nobody had the store open ([`Store::is_in_use`]), somebody may begin to write it meanwhile: ask again
+    /// after reading, and if that is so read again.
+    pub fn open_to_read(dir: &Path) -> Result<Store, StoreError> {
+        Store::start(Database::open_to_read(dir.join("toolgate.db"))?, dir)
+    }
+
+    /// Whether a process has the store in `dir` open, or ended without closing it.
+    pub fn is_in_use(dir: &Path) -> bool {
+        // SQLite makes it with the first connection, and the last one that closes removes it.
+        dir.join("toolgate.db-wal").exists()
+    }
+
+    fn start(database: Database, dir: &Path) -> Result<Store, StoreError> {
         let (mailbox, messages) = sync_channel(MAILBOX);
         thread::Builder::new()
             .name("store".into())
