@@ -106,19 +106,8 @@ impl CounterKey {
 
     /// A hash for a table: half of what the key is.
     pub(super) fn hash(self) -> u64 {
-        let [half, _] = self.halves();
-        half
-    }
-
-    /// Which of so many tables; it says nothing of [`CounterKey::hash`].
-    pub(super) fn shard(self, count: usize) -> usize {
-        let [_, half] = self.halves();
-        usize::from(half.to_le_bytes()[0]) % count
-    }
-
-    fn halves(self) -> [u64; 2] {
-        let number = u128::from_le_bytes(self.0);
-        [number as u64, (number >> 64) as u64]
+        let half = self.0.first_chunk();
+        u64::from_le_bytes(*half.expect("a key has sixteen bytes"))
     }
 
     fn cut(hash: Sha256) -> CounterKey {

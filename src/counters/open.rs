@@ -109,9 +109,7 @@ impl Counters {
             }
             is_idle
         });
-        for count in released {
-            self.open.fetch_sub(count, Ordering::Relaxed);
-        }
+        self.open.fetch_sub(released, Ordering::Relaxed);
         let mut tallies = self.tallies.lock();
         tallies.retain(|_, tally| Arc::strong_count(tally) > 1);
     }
