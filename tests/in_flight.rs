@@ -144,7 +144,7 @@ fn as_many_as_the_limit_says_are_in_flight_and_an_answer_makes_room_for_one() {
 
 #[test]
 fn a_client_that_leaves_frees_its_server_and_not_its_place() {
-    let stage = stage(2);
+    let stage = stage(5);
     let (leaving, _steps) = stage.begin();
     let (mut streaming, steps) = stage.begin();
     steps.open();
@@ -160,7 +160,7 @@ fn a_client_that_leaves_frees_its_server_and_not_its_place() {
 
 #[test]
 fn a_call_ends_when_its_time_is_up_before_its_first_byte_and_after() {
-    let stage = stage(1);
+    let stage = stage(3);
     let (mut silent, _silent_steps) = stage.begin();
     let (mut streaming, steps) = stage.begin();
     steps.open();
@@ -170,7 +170,7 @@ fn a_call_ends_when_its_time_is_up_before_its_first_byte_and_after() {
     let late: Reply = silent.reply();
     assert_eq!((late.status, late.code()), (504, -31005), "{}", late.text());
     assert!(
-        late.text().contains("did not answer to the end within 1s"),
+        late.text().contains("did not answer to the end within 3s"),
         "{}",
         late.text()
     );
@@ -190,7 +190,7 @@ fn a_call_ends_when_its_time_is_up_before_its_first_byte_and_after() {
 
 #[test]
 fn a_task_holds_its_place_after_its_reply() {
-    let stage = stage(2);
+    let stage = stage(5);
     for task in [
         r#"{"jsonrpc":"2.0","id":1,"result":{"task":{"taskId":"t"}}}"#,
         r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"task"}}"#,
@@ -206,7 +206,7 @@ fn a_task_holds_its_place_after_its_reply() {
 
 #[test]
 fn places_survive_a_kill_and_are_free_when_their_time_is_up() {
-    let stage = stage(3);
+    let stage = stage(8);
     let (_one, _one_steps) = stage.begin();
     let (_two, _two_steps) = stage.begin();
     let stage = stage.restarted();
