@@ -2,6 +2,8 @@
 //!
 //! It never shares a port, a thread or a queue with the data path, and nothing here takes an agent's token.
 
+mod told;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,7 +14,9 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use crate::counters::Counters;
-use crate::record::{Metrics, Sizes};
+use crate::record::{Metrics, Progress, Sizes};
+
+pub use told::limits as limits_json;
 
 /// Where the operator's pages get what they show.
 pub struct Sources {
@@ -20,6 +24,8 @@ pub struct Sources {
     pub metrics: Arc<Metrics>,
     /// For the number of counters.
     pub counters: Arc<Counters>,
+    /// What the workers' journals tell of themselves.
+    pub journals: Vec<Progress>,
     /// How many grants are in force.
     pub grants: Box<dyn Fn() -> usize + Send + Sync>,
     /// Whether agents' requests are served: not before the listeners are open, not once draining has begun.
@@ -46,6 +52,8 @@ async fn metrics(State(sources): State<Arc<Sources>>) -> impl IntoResponse {
     let sizes = Sizes {
         counter_keys: sources.counters.len(),
         grants: (sources.grants)(),
+        journal_syncs: sources.journals.iter().map(Progress::syncs).sum(),
+        journal_lost_lines: sources.journals.iter().map(Progress::lost_lines).sum(),
     };
     let text = sources.metrics.render(sizes);
     (

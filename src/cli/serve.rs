@@ -20,7 +20,7 @@ use crate::admin;
 use crate::config::{Config, ONLY_GRANT};
 use crate::gateway::{Listeners, Load, Reloader, Seen, Shared, Start, Workers, watch};
 use crate::grants::Token;
-use crate::record;
+use crate::record::{self, Audit};
 use crate::sessions::{SESSIONS_MAX, Sessions};
 use crate::store::Position;
 
@@ -37,10 +37,15 @@ pub(super) fn run(args: ServeArgs) -> Result<ExitCode, CliError> {
         .enable_all()
         .build()
         .map_err(CliError::failed)?;
-    let ledger = Ledger::open(&config.data, config.settings.counters)?;
+    let ledger = Ledger::open(&config.data, &config.settings)?;
     // Read once more now that its files have been looked at: an edit after this look is noticed.
     let seen = Seen::now(&config.files, &ledger.store);
     let config = load()?;
+    if config.settings.keeping.audit == Audit::BestEffort {
+        tracing::warn!(
+            "audit = \"best_effort\": calls run even where the journal cannot be written, and a crash may forget what they were charged"
+        );
+    }
     let is_demo = config.files.is_empty();
     let token = if is_demo { demo_token(&ledger)? } else { None };
     serve(&operator, ledger, (config, seen, load), |running| {
@@ -100,16 +105,17 @@ fn serve(
         })?;
     let admin_address = admin.local_addr().map_err(CliError::failed)?;
     let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
-    let rows = ledger.store.grants().wait().map_err(CliError::failed)?;
+    let roster = ledger.store.roster().wait().map_err(CliError::failed)?;
     let around = Around {
         sessions: &sessions,
         operator: operator.handle(),
         listen,
     };
-    let shared = ledger.shared(&config, &rows, around)?;
+    let shared = ledger.shared(&config, &roster, around)?;
     let workers = Workers::start(&shared, listeners, &ledger.journal).map_err(CliError::failed)?;
     let is_ready = Arc::new(AtomicBool::new(true));
-    operator.spawn(admin::serve(admin, sources(&shared, &is_ready)));
+    let sources = sources(&shared, &is_ready, workers.progress());
+    operator.spawn(admin::serve(admin, sources));
     operator.spawn(upkeep(
         shared.clone(),
         ledger.journal.clone(),
@@ -138,11 +144,16 @@ fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-fn sources(shared: &Arc<Shared>, is_ready: &Arc<AtomicBool>) -> Arc<admin::Sources> {
+fn sources(
+    shared: &Arc<Shared>,
+    is_ready: &Arc<AtomicBool>,
+    journals: Vec<record::Progress>,
+) -> Arc<admin::Sources> {
     let (grants, is_ready) = (shared.clone(), is_ready.clone());
     Arc::new(admin::Sources {
         metrics: shared.metrics.clone(),
         counters: shared.counters.clone(),
+        journals,
         grants: Box::new(move || grants.snapshot.load().grants.len()),
         is_ready: Box::new(move || is_ready.load(Ordering::Acquire)),
     })

@@ -14,10 +14,10 @@ use super::WrapArgs;
 use super::ledger::{Around, Ledger};
 use super::terminal::{CliError, start_log};
 use crate::clock::Timestamp;
-use crate::config::{Config, ConfigError, ONLY_GRANT, load_policy};
+use crate::config::{Config, ConfigError, ONLY_GRANT, Settings, load_policy};
 use crate::gateway::{LOCAL_GRANT, Reloader, Seen, Shared, Start, Streams, Wrap, watch};
 use crate::grants::Entitlement;
-use crate::record::Journal;
+use crate::record::{Audit, Journal, Keeping};
 use crate::sessions::{SESSIONS_MAX, Sessions};
 use crate::store::{KeptGrant, Store};
 use crate::upstream::child::Child;
@@ -28,8 +28,8 @@ pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
     let data = args.data.clone().map_or_else(|| data_folder(&args), Ok)?;
     let wrapped = Wrapped::of(args, &data)?;
     let first = wrapped.config()?;
-    let ledger = Ledger::open(&data, first.settings.counters)?;
-    let rows = [local_grant(&ledger.store)?];
+    let ledger = Ledger::open(&data, &first.settings)?;
+    keep_local_grant(&ledger.store)?;
     let seen = Seen::now(&first.files, &ledger.store);
     let config = wrapped.config()?;
     let operator = tokio::runtime::Builder::new_multi_thread()
@@ -43,7 +43,8 @@ pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
         operator: operator.handle(),
         listen: config.listen,
     };
-    let shared = ledger.shared(&config, &rows, around)?;
+    let roster = ledger.store.roster().wait().map_err(CliError::failed)?;
+    let shared = ledger.shared(&config, &roster, around)?;
     let (name, command) = (wrapped.name.clone(), wrapped.command.clone());
     let start = Start {
         sessions: sessions.clone(),
@@ -73,6 +74,7 @@ struct Wrapped {
     data: PathBuf,
     name: Box<str>,
     command: ChildCommand,
+    keeping: Keeping,
     call_max: Duration,
     is_told_quota: bool,
 }
@@ -87,6 +89,10 @@ impl Wrapped {
             policy: args.policy,
             data: data.to_owned(),
             name: args.name.into(),
+            keeping: Keeping {
+                durability: args.durability.into(),
+                audit: Audit::Required,
+            },
             call_max: Duration::from_secs(args.call_timeout),
             is_told_quota: args.quota,
             // The client chose this process's environment for its server: all of it is passed on.
@@ -118,6 +124,12 @@ impl Wrapped {
             data: self.data.clone(),
             servers: [(self.name.clone(), Arc::new(spec))].into(),
             grants: [(ONLY_GRANT.into(), entitlement)].into(),
+            settings: Settings {
+                // One client, one thread, one journal.
+                workers: 1,
+                keeping: self.keeping,
+                ..Settings::default()
+            },
             files: vec![self.policy.clone()],
             ..Config::demo(PathBuf::new())
         })
@@ -137,9 +149,10 @@ fn pass(
         .build()
         .map_err(CliError::failed)?;
     let clock = ledger.clock.clone();
+    let keeping = shared.snapshot.load().settings.keeping;
     let status = tokio::task::LocalSet::new().block_on(&runtime, async {
         let (journal, writer) =
-            Journal::open(&ledger.journal, 0, clock).map_err(CliError::failed)?;
+            Journal::open(&ledger.journal, 0, clock, keeping).map_err(CliError::failed)?;
         let writing = tokio::task::spawn_local(writer.run());
         let wrap = Wrap::new(shared, journal.clone(), name)
             .ok_or_else(|| CliError::unusable("the wrapped server has no grant, which is a bug"))?;
@@ -174,10 +187,10 @@ async fn told_to_end() {
 }
 
 /// The one grant is whoever starts this process: nobody can present its token.
-fn local_grant(store: &Store) -> Result<KeptGrant, CliError> {
+fn keep_local_grant(store: &Store) -> Result<(), CliError> {
     let kept = store.grants().wait().map_err(CliError::failed)?;
-    if let Some(kept) = kept.into_iter().find(|grant| &*grant.id == LOCAL_GRANT) {
-        return Ok(kept);
+    if kept.iter().any(|grant| &*grant.id == LOCAL_GRANT) {
+        return Ok(());
     }
     let grant = KeptGrant {
         id: LOCAL_GRANT.into(),
@@ -186,9 +199,8 @@ fn local_grant(store: &Store) -> Result<KeptGrant, CliError> {
         created_at: Timestamp::default(),
         revoked_at: None,
     };
-    let inserted = store.insert_grant(grant.clone()).wait();
-    inserted.map_err(CliError::failed)?;
-    Ok(grant)
+    let inserted = store.insert_grant(grant).wait();
+    inserted.map_err(CliError::failed)
 }
 
 /// A folder for this policy and this command: another start of the same finds the same counts.

@@ -21,7 +21,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::counters::{Bounds, GuardSettings};
 use crate::grants::Entitlement;
 use crate::policy::{Format, Policy, PolicyText};
+use crate::record::Keeping;
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
+
+use file::{Environment, Reading};
 
 pub use file::json_schema;
 pub use mistake::{ConfigError, ConfigMistake};
@@ -47,7 +50,7 @@ pub struct Config {
     pub files: Vec<PathBuf>,
 }
 
-/// Bounds and names that hold for every request; a reload replaces all but `workers` and `counters`.
+/// Bounds and names that hold for every request; a reload replaces all but `workers`, `counters` and `keeping`.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Data-path threads, each with its own listener and upstream connections. Default: one for each core.
@@ -73,6 +76,9 @@ pub struct Settings {
     pub guard: GuardSettings,
     /// How many counters there may be: `counters_max` and `counters_per_grant_max`.
     pub counters: Bounds,
+    /// How surely decision lines are kept: `durability` and `audit`. Default: written before the call goes, without a sync,
+    /// because a sync takes longer than all else that the gateway does, and a power cut is rarer than a call.
+    pub keeping: Keeping,
 }
 
 impl Default for Settings {
@@ -89,6 +95,7 @@ impl Default for Settings {
             connections_max: 10_000,
             guard: GuardSettings::default(),
             counters: Bounds::default(),
+            keeping: Keeping::default(),
         }
     }
 }
@@ -112,6 +119,22 @@ impl Config {
     /// Reads a TOML configuration, or a file in the `mcpServers` shape of MCP clients. `policy` is for the latter,
     /// which names none: it then holds for every server, for the one grant `default`.
     pub fn load(path: &Path, policy: Option<&Path>) -> Result<Config, ConfigError> {
+        Config::read((path, policy), Environment::Needed)
+    }
+
+    /// The same for commands that contact no server: `${NAME}` stays as it is written, so that no credential need be at
+    /// hand.
+    pub fn load_without_environment(
+        path: &Path,
+        policy: Option<&Path>,
+    ) -> Result<Config, ConfigError> {
+        Config::read((path, policy), Environment::LeftOut)
+    }
+
+    fn read(
+        (path, policy): (&Path, Option<&Path>),
+        environment: Environment,
+    ) -> Result<Config, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::unreadable(path, source))?;
         if text.trim_start().starts_with('{') {
@@ -123,7 +146,7 @@ impl Config {
                 ConfigMistake::about(path, what).remedy("leave --policy out"),
             ));
         }
-        file::read(path, &text)
+        file::read(Reading::new(path, &text).with(environment))
     }
 
     /// Names of settings that differ from `before` and are only read at a start.
@@ -140,6 +163,14 @@ impl Config {
             (
                 "counters_per_grant_max",
                 self.settings.counters.per_grant != before.settings.counters.per_grant,
+            ),
+            (
+                "durability",
+                self.settings.keeping.durability != before.settings.keeping.durability,
+            ),
+            (
+                "audit",
+                self.settings.keeping.audit != before.settings.keeping.audit,
             ),
         ];
         let differs = differs.into_iter().filter(|(_, differs)| *differs);

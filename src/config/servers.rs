@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::Reading;
+use super::file::{Environment, Reading};
 use super::{bad_server_name, http_transport, server_spec};
 use crate::policy::Window;
 use crate::upstream::{ChildCommand, ServerSpec, Transport};
@@ -159,6 +159,9 @@ impl Reading<'_> {
 
     /// Replaces `${NAME}` by the environment's value; a variable that is not set is a mistake, not an empty text.
     fn expanded(&mut self, offset: usize, value: &str) -> String {
+        if self.environment() == Environment::LeftOut {
+            return value.to_owned();
+        }
         let mut text = String::new();
         let mut rest = value;
         while let Some((before, after)) = rest.split_once("${") {

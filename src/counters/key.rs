@@ -83,6 +83,19 @@ impl CounterKey {
         CounterKey::cut(hash)
     }
 
+    /// The counter in its place after an operator has reset it so many times. The old one keeps its name, so that it ages
+    /// out by itself and a call in flight gives back to the counter that it paid.
+    pub(super) fn after_resets(self, times: u64) -> CounterKey {
+        if times == 0 {
+            return self;
+        }
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update("resets");
+        hash.update(times.to_le_bytes());
+        CounterKey::cut(hash)
+    }
+
     /// The counter of what was given back to this one because a server failed.
     pub(super) fn of_refunds(self) -> CounterKey {
         let mut hash = Sha256::new();

@@ -104,7 +104,7 @@ impl CallRecord {
 
     /// The call has ended with this answer.
     pub(super) fn ended_with(self, answer: Answer) {
-        let failures = Failures::default();
+        let failures = Failures::NONE;
         match answer {
             Answer::Result => self.ended(failures),
             Answer::ErrorResult => self.ended(failures.with(Failure::ErrorResult)),
@@ -151,7 +151,7 @@ impl CallRecord {
             }
             ForwardError::Redirected { .. } => {
                 let label = error.label();
-                let settlement = self.settlement(Failures::default());
+                let settlement = self.settlement(Failures::NONE);
                 self.close(label, settlement);
             }
             _ => self.close(error.label(), None),

@@ -115,7 +115,7 @@ impl Ending {
     pub(super) fn ended(&mut self) -> Bytes {
         match std::mem::replace(&mut self.look, Look::Nothing) {
             Look::Whole(kept) => drop(self.ended_with(&kept.freeze())),
-            Look::Nothing | Look::Unreadable => self.close(Failures::default()),
+            Look::Nothing | Look::Unreadable => self.close(Failures::NONE),
             Look::Events(events) => {
                 if let Some(record) = self.record.take() {
                     self.end_unanswered(record);
@@ -133,7 +133,7 @@ impl Ending {
         self.look = Look::Nothing;
         let answered = self.id.is_some().then(|| self.read(whole)).flatten();
         // What is no answer at all, such as a proxy's page, is the end of the call all the same.
-        self.close(Failures::default());
+        self.close(Failures::NONE);
         answered.flatten().unwrap_or_else(|| whole.clone())
     }
 

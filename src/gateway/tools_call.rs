@@ -79,7 +79,7 @@ pub(super) async fn tools_call(
             reply::undecidable(&id, &request_id)
         }
         Outcome::Answered(reply, record, _) if passthrough::refuses_us(&reply) => {
-            record.ended(Failures::default());
+            record.ended(Failures::NONE);
             passthrough::credential_refused(&server, Some(&id))
         }
         Outcome::Answered(reply, record, (quota, session)) => {

@@ -3,6 +3,8 @@
 //! A token is compared by its hash alone, and is never kept. A grant that is revoked is not there: the answer is the
 //! same as for a token that never was.
 
+mod find;
+mod limits;
 mod token;
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,9 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::counters::{Account, CALL_MAX_DEFAULT, Counters, Guard, GuardSettings, Holder};
-use crate::policy::Policy;
-use crate::store::KeptGrant;
+use crate::policy::{Limit, Policy};
+use crate::store::{KeptReset, Roster};
 
+pub use find::NotFound;
+pub use limits::{LimitView, LimitsError, Stand};
 pub use token::{Token, TokenHash};
 
 /// One agent's permission: an id, and a seat at each server that it may reach.
@@ -115,24 +119,29 @@ impl Entitlement {
 }
 
 impl Grants {
-    /// The grants of `rows` that are not revoked and whose name the configuration knows. Guards of `before` are kept,
+    /// The grants of the roster that are not revoked and whose name the configuration knows. Guards of `before` are kept,
     /// so that a reload gives nobody a fresh burst.
     pub fn build(
-        rows: &[KeptGrant],
+        roster: &Roster,
         entitlements: &BTreeMap<Box<str>, Entitlement>,
         counting: Counting<'_>,
     ) -> Grants {
-        let live = rows.iter().filter(|row| row.revoked_at.is_none());
+        let live = roster.grants.iter();
+        let live = live.filter(|row| row.revoked_at.is_none());
         let by_hash = live.filter_map(|row| {
             let entitled = entitlements.get(&*row.name)?;
             let hash = TokenHash(row.token_hash);
             let guard = counting.guard(&hash);
+            let of_grant = |reset: &&KeptReset| reset.which.grant == row.id;
+            let resets: Vec<_> = roster.resets.iter().filter(of_grant).collect();
             let seat = |(server, policy): (&Box<str>, &Arc<Policy>)| {
                 let holder = Holder {
                     grant: &row.id,
                     server,
                 };
-                let account = counting.account(holder, policy, guard.clone());
+                let account = counting
+                    .account(holder, policy, guard.clone())
+                    .after_resets(policy.limits(), |limit| times(&resets, (server, limit)));
                 (
                     server.clone(),
                     Seat {
@@ -181,6 +190,11 @@ impl Grants {
         Ok((grant.clone(), token))
     }
 
+    /// All grants, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Grant>> {
+        self.by_hash.values()
+    }
+
     /// How many grants there are.
     pub fn len(&self) -> usize {
         self.by_hash.len()
@@ -203,6 +217,18 @@ impl Grants {
     pub fn has(&self, name: &str) -> bool {
         self.by_hash.values().any(|grant| &*grant.name == name)
     }
+}
+
+/// How often a limit of a grant at one server was reset, by itself or together with others.
+fn times(resets: &[&KeptReset], (server, limit): (&str, &Limit)) -> u64 {
+    let is_meant = |named: &Option<Box<str>>, name: &str| {
+        let named = named.as_deref();
+        named.is_none_or(|named| named == name)
+    };
+    let meant = resets.iter().filter(|reset| {
+        is_meant(&reset.which.server, server) && is_meant(&reset.which.rule, &limit.rule)
+    });
+    meant.fold(0, |times, reset| times.saturating_add(reset.times))
 }
 
 /// Where grants find their counters and guards.

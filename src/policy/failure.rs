@@ -32,6 +32,9 @@ impl Failure {
 pub struct Failures(u8);
 
 impl Failures {
+    /// None of them.
+    pub const NONE: Failures = Failures(0);
+
     /// These and one more.
     pub fn with(self, failure: Failure) -> Failures {
         Failures(self.0 | 1 << failure as u8)

@@ -35,6 +35,16 @@ fn calendar_with_burst() {
 }
 
 #[test]
+fn concurrent_out_of_range() {
+    refused("concurrent_out_of_range");
+}
+
+#[test]
+fn concurrent_with_other_keys() {
+    refused("concurrent_with_other_keys");
+}
+
+#[test]
 fn increment_above_burst() {
     refused("increment_above_burst");
 }
@@ -82,4 +92,14 @@ fn unknown_align() {
 #[test]
 fn unknown_scope() {
     refused("unknown_scope");
+}
+
+#[test]
+fn refund_on_what_is_no_failure() {
+    refused("refund_on_what_is_no_failure");
+}
+
+#[test]
+fn refund_on_with_burst() {
+    refused("refund_on_with_burst");
 }

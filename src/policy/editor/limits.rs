@@ -29,7 +29,7 @@ pub(super) struct Limit {
     #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
     max: Option<u64>,
     /// The most calls in flight at a time.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 10_000))]
     concurrent: Option<u64>,
     /// Whose calls share the counter; without it those of the grant.
     scope: Option<Scope>,
@@ -47,8 +47,10 @@ pub(super) struct Limit {
     /// "rolling" (default): any stretch of time as long as the window. "calendar": each UTC second, minute, hour, day,
     /// Monday week or month.
     align: Option<Align>,
-    /// Outcomes after which the charge is given back, besides that the call was never sent.
-    refund_on: Option<Vec<Outcome>>,
+    /// Failures of the server after which the charge is given back, at most `max` times in a window. Without it a charge
+    /// is given back only where no byte of the call was sent.
+    #[schemars(length(min = 1))]
+    refund_on: Option<Vec<Failure>>,
     /// What the agent is told before the facts when the limit is reached.
     on_deny: Option<String>,
     /// true: counted and recorded, not enforced.
@@ -65,7 +67,7 @@ pub(super) struct SharedLimit {
     #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
     max: Option<u64>,
     /// The most calls in flight at a time.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 10_000))]
     concurrent: Option<u64>,
     /// Whose calls share the counter; without it those of the grant.
     scope: Option<Scope>,
@@ -82,8 +84,9 @@ pub(super) struct SharedLimit {
     burst: Option<u32>,
     /// "rolling" (default) or "calendar".
     align: Option<Align>,
-    /// Outcomes after which the charge is given back.
-    refund_on: Option<Vec<Outcome>>,
+    /// Failures of the server after which the charge is given back.
+    #[schemars(length(min = 1))]
+    refund_on: Option<Vec<Failure>>,
     /// What the agent is told before the facts when the limit is reached.
     on_deny: Option<String>,
     /// true: counted and recorded, not enforced.
@@ -98,15 +101,29 @@ fn windowed_or_concurrent() -> serde_json::Value {
 }
 
 /// What goes with what: an argument's value neither with a constant nor with a burst; windows of the calendar with no
-/// burst and no other lengths than it has, and months with nothing else.
+/// burst and no other lengths than it has, and months with nothing else; calls in flight with nothing about time or
+/// amounts; refunds not with a burst.
 fn companions() -> serde_json::Value {
     let is_month = serde_json::json!({ "properties": { "window": { "const": "month" } }, "required": ["window"] });
     let is_calendar = serde_json::json!({ "properties": { "align": { "const": "calendar" } }, "required": ["align"] });
     serde_json::json!([
+        { "if": { "required": ["concurrent"] }, "then": { "properties": nothing_of_time() } },
+        { "if": { "required": ["refund_on"] }, "then": { "properties": { "burst": false } } },
         { "if": { "required": ["increment_from"] }, "then": { "properties": { "increment": false, "burst": false } } },
         { "if": is_month, "then": { "properties": { "align": { "const": "calendar" }, "burst": false } } },
         { "if": is_calendar, "then": { "properties": { "window": named_length(), "burst": false } } }
     ])
+}
+
+/// No key that says when, or how much.
+fn nothing_of_time() -> serde_json::Value {
+    serde_json::json!({
+        "align": false,
+        "burst": false,
+        "increment": false,
+        "increment_from": false,
+        "refund_on": false
+    })
 }
 
 /// A length that the calendar has a name for.
@@ -148,7 +165,7 @@ enum Align {
 
 #[derive(JsonSchema)]
 #[schemars(inline)]
-enum Outcome {
+enum Failure {
     #[serde(rename = "rpc_error")]
     RpcError,
     #[serde(rename = "http_5xx")]

@@ -183,3 +183,45 @@ fn a_window_is_the_calendars_where_that_is_said_and_a_month_always() {
     let policy = with_tool(r#"{"rate_limit":"5/month"}"#);
     assert_eq!(policy.limits()[0].align, Align::Calendar);
 }
+
+#[test]
+fn a_limit_of_calls_in_flight_has_no_window_and_says_so() {
+    let limit = limit(
+        r#"{"counter":"c","concurrent":3,"scope":"server","by":["args.to"],"on_deny":"Busy"}"#,
+    );
+    assert!(limit.is_concurrent());
+    assert_eq!((limit.max.get(), limit.window), (3, Window::IN_FLIGHT));
+    assert_eq!(
+        limit.meaning(),
+        "at most 3 calls at a time for all grants of the server together and each args.to"
+    );
+    let full = Full {
+        limit: &limit,
+        retry_after: Duration::from_secs(9),
+        left: Amount::NOTHING,
+    };
+    assert_eq!(
+        Denial::LimitReached(full).sentence("t"),
+        "t: Busy. At most 3 calls at a time for all agents of this server and each args.to. The call was not run; it is possible once one of those in flight has ended."
+    );
+}
+
+#[test]
+fn a_limit_keeps_which_failures_give_a_charge_back() {
+    let limit = limit(
+        r#"{"counter":"c","window":"hour","max":1000,"refund_on":["error_result","rpc_error","rpc_error"]}"#,
+    );
+    let asked = Failure::ALL.map(|failure| limit.refund_on.has(failure));
+    assert_eq!(asked, [true, false, true]);
+    assert_eq!(
+        limit.meaning(),
+        "at most 1,000 calls in any 60 minutes for each grant; 24,000 a day; given back on rpc_error or error_result, at most 1,000 in a window"
+    );
+}
+
+#[test]
+fn a_test_of_a_policy_finds_no_call_in_flight() {
+    let source = r#"{"version":"1","default":"deny","tools":{"t":{"limits":[{"counter":"c","concurrent":1}]}},
+        "tests":[{"call":{"tool":"t"},"times":9,"expect":"allow"}]}"#;
+    assert!(Policy::compile(source.as_bytes()).is_ok());
+}
