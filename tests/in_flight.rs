@@ -235,6 +235,66 @@ fn a_reply_that_finishes_while_the_gateway_drains_frees_its_place_and_one_that_i
     stage.denied();
 }
 
+/// A server that clients share, which greets and then holds every call for ever.
+const HOLDS: &str = r#"
+import json, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    token = message.get("params", {}).get("_meta", {}).get("progressToken")
+    if message.get("method") == "initialize":
+        print('{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}' % json.dumps(message["id"]), flush=True)
+    elif token is not None:
+        print('{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":%s,"progress":1}}' % json.dumps(token), flush=True)
+"#;
+
+#[test]
+fn what_a_client_cancels_at_a_shared_server_is_no_failure_of_the_servers_and_frees_no_place() {
+    let policy = r#"{"version":"1","default":"allow","tools":{"work":{"limits":[
+        {"counter":"c","concurrent":2},{"counter":"h","window":"hour","max":9,"refund_on":["rpc_error"]}]}}}"#;
+    let folder = Folder::of("http://127.0.0.1:1/", policy);
+    folder.write("server.py", HOLDS);
+    let config = std::fs::read_to_string(folder.path("toolgate.toml")).expect("it was written");
+    let command = "command = \"python3\"\nargs = [\"server.py\"]";
+    let config = config.replace("url = \"http://127.0.0.1:1/\"", command);
+    folder.write("toolgate.toml", &config);
+    let token = folder.grant("g");
+    let gateway = folder.serve();
+    let agent = gateway.agent(&token);
+    let streamed = call().replace(
+        "\"arguments\"",
+        "\"_meta\":{\"progressToken\":1},\"arguments\"",
+    );
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
+    let mut events = agent.begin(&streamed);
+    events.head();
+    events.pieces_until("notifications/progress");
+    assert_eq!(agent.post(cancel).status, 202);
+    events.pieces_until("cancelled by the client");
+    let mut json = agent.begin(&call());
+    // The call may still be on its way to the server, which then knows nothing to cancel.
+    until("the second is cancelled", || {
+        agent.post(cancel);
+        let journal = folder.journal();
+        let ends = journal
+            .iter()
+            .filter(|line| line["upstream"] == "abandoned");
+        (ends.count() == 2).then_some(())
+    });
+    assert!(json.reply().text().contains("cancelled by the client"));
+    assert_eq!(
+        agent.post(&call()).kind(),
+        "limit",
+        "the server may still be at work"
+    );
+    for end in folder
+        .journal()
+        .iter()
+        .filter(|line| line["kind"] == "outcome")
+    {
+        assert_eq!((&end["refunded"], end.get("released")), (&json!([]), None));
+    }
+}
+
 /// Answers nothing but `ping`, and writes down what it is told.
 const SILENT: &str = r#"
 import json, sys
