@@ -4,6 +4,7 @@
 //! argument's value and no token.
 
 mod journal;
+mod limit_gauge;
 mod line;
 mod metrics;
 mod parts;
@@ -13,6 +14,7 @@ mod segment;
 pub use journal::{
     Journal, JournalError, JournalWriter, NotRecorded, Progress, Recorded, Recording,
 };
+pub use limit_gauge::{LIMIT_SERIES_MAX, LimitUse, limit_gauges};
 pub use line::{Entry, OutcomeLine};
 pub use metrics::{Metrics, ServerMetrics, Sizes};
 pub use replay::{ReplayError, Replayed, TAIL_MAX, compact, replay, tail};
