@@ -189,6 +189,9 @@ fn the_fullest_counter_of_each_rule_is_a_gauge() {
     until("the reset is in force", || {
         (used("c") == 0.25).then_some(())
     });
+    let told = stage.as_operator(&format!("GET /api/limits?grant={id}"), "");
+    let left = &told.json()["limits"][1]["left"];
+    assert_eq!(left, 96, "what grants share is not one grant's to reset");
 }
 
 #[test]
