@@ -6,7 +6,6 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
-use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 use support::upstream::serving;
 use support::{ALLOW_ALL, Agent, Folder, Gateway, Upstream, at_most, message, tools_call};
@@ -54,25 +53,10 @@ fn a_call_that_cannot_be_recorded_is_not_forwarded_and_takes_nothing() {
     let upstream = Upstream::working();
     let folder = Folder::of(&upstream.url(), &at_most(3, "work"));
     let token = folder.grant("g");
-    // A file that may not grow answers with an error, where the signal that would end the process is ignored.
-    let mut program = std::process::Command::new("sh");
-    program.current_dir(folder.path("."));
-    let ignoring = "trap '' XFSZ; exec \"$0\" \"$@\"";
-    let gateway = folder.serve_as(
-        program,
-        &["-c", ignoring, env!("CARGO_BIN_EXE_toolgate"), "serve"],
-    );
+    let gateway = folder.serve_on_a_disk_that_fills();
     let agent = gateway.agent(&token);
     assert_eq!(agent.call("work").kind(), "ran");
-    let before = prlimit(
-        Some(gateway.pid()),
-        Resource::Fsize,
-        Rlimit {
-            current: Some(0),
-            maximum: None,
-        },
-    )
-    .expect("it is our own child");
+    let before = gateway.keep_files_from_growing();
     for _ in 0..5 {
         let reply = agent.post(&tools_call("\"x\"", "work", "{}"));
         assert_eq!(
@@ -86,7 +70,7 @@ fn a_call_that_cannot_be_recorded_is_not_forwarded_and_takes_nothing() {
         assert!(json["error"]["data"]["request_id"].is_string(), "{json}");
     }
     assert_eq!(upstream.calls(), 1, "nothing left unrecorded");
-    prlimit(Some(gateway.pid()), Resource::Fsize, before).expect("it is our own child");
+    gateway.let_files_grow(before);
     let kinds: Vec<_> = (0..3).map(|_| agent.call("work").kind()).collect();
     assert_eq!(
         kinds,

@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # The long suites: the same promises as run.sh with far more repetitions and random inputs, and what each real server does by itself.
-# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_PAIRS, TOOLGATE_REPETITIONS, TOOLGATE_FUZZ_SECONDS.
+# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_PAIRS, TOOLGATE_STEADY,
+# TOOLGATE_CRASHES, TOOLGATE_REPETITIONS, TOOLGATE_FUZZ_SECONDS.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/suites.sh"
 export PROPTEST_CASES=${PROPTEST_CASES:-20000}
 # Pairs of random policy and call that each test of the reference evaluator judges both ways.
 export TOOLGATE_PAIRS=${TOOLGATE_PAIRS:-250000}
+# How often 64 connections hammer one limit, and how often the gateway is killed under that load.
+export TOOLGATE_STEADY=${TOOLGATE_STEADY:-100}
+export TOOLGATE_CRASHES=${TOOLGATE_CRASHES:-100}
+# How often the clients talk to real servers.
 export TOOLGATE_REPETITIONS=${TOOLGATE_REPETITIONS:-20}
 # How long each fuzz target looks for inputs that break a promise.
 export TOOLGATE_FUZZ_SECONDS=${TOOLGATE_FUZZ_SECONDS:-300}
@@ -18,8 +23,8 @@ need c++ prepare_cxx
 
 times() { for _ in $(seq "$1"); do "${@:2}"; done; }
 
-# Release: the race that a limit must survive is the one of the binary that people run.
-suite test-release rust cargo test --locked --release --workspace --no-fail-fast
+# Optimised: the race that a limit must survive is the one of the binary that people run.
+suite test-long rust cargo test --locked --profile long --workspace --no-fail-fast
 suite build-release rust cargo build --locked --release --workspace
 export TOOLGATE=$PWD/target/release/toolgate
 suite crash-release python target/venv/bin/python tests/interop/crash.py

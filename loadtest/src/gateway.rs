@@ -14,6 +14,7 @@ use tokio::process::Command;
 use crate::call::TOOL;
 use crate::connection::Endpoint;
 use crate::failure::Failure;
+use crate::options::TargetName;
 use crate::process::{Process, Stop, end_of, log_file};
 use crate::stub;
 
@@ -32,6 +33,8 @@ const GUARD: u64 = 10_000_000;
 /// A gateway in front of the stub.
 #[derive(Debug)]
 pub(crate) struct Gateway {
+    /// Which one it is.
+    pub(crate) target: TargetName,
     /// Its process.
     pub(crate) process: Process,
     /// Where its agents call, with a valid token.
@@ -41,7 +44,11 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// Makes a grant token with `program` and starts `program` in front of the stub at `upstream`.
-    pub(crate) async fn start(program: &Path, upstream: SocketAddr) -> Result<Gateway, Failure> {
+    pub(crate) async fn start(
+        program: &Path,
+        upstream: SocketAddr,
+        target: TargetName,
+    ) -> Result<Gateway, Failure> {
         let program = fs::canonicalize(program).map_err(|_| Failure::NoGateway(program.into()))?;
         let folder = tempfile::Builder::new()
             .prefix("toolgate-loadtest-")
@@ -50,7 +57,7 @@ impl Gateway {
                 what: "a temporary folder",
                 source,
             })?;
-        write(folder.path().join(CONFIG), &config(upstream))?;
+        write(folder.path().join(CONFIG), &config(upstream, target))?;
         write(folder.path().join(POLICY), &policy())?;
         let bearer = token(&program, folder.path()).await?;
         let mut process = serve(&program, folder.path())?;
@@ -59,6 +66,7 @@ impl Gateway {
             Err(failure) => return Err(with_log(failure, folder.path())),
         };
         Ok(Gateway {
+            target,
             process,
             endpoint,
             folder,
@@ -82,11 +90,16 @@ impl Gateway {
     }
 }
 
-fn config(upstream: SocketAddr) -> String {
+fn config(upstream: SocketAddr, target: TargetName) -> String {
+    let durability = match target {
+        TargetName::Fsync => "fsync",
+        _ => "write",
+    };
     format!(
         r#"listen = "127.0.0.1:0"
 admin = "127.0.0.1:0"
 data = "data"
+durability = "{durability}"
 
 [guard]
 per_second = {GUARD}

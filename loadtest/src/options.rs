@@ -31,6 +31,7 @@ use crate::workers::cores;
   loadtest --rate max                       CPU-µs a call and calls a second
   loadtest --rate 2000 --seconds 30         latencies, in an open loop
   loadtest --targets direct,proxy           without a gateway
+  loadtest --targets toolgate,fsync         what it costs to wait for the disk before each call
   loadtest --sessions 2000 --seconds 1      memory for each idle connection
 
 The gateway's data folder is made in the system's temporary folder (TMPDIR); its journal grows by some hundred bytes a
@@ -87,8 +88,8 @@ pub(crate) struct Options {
     /// Also open so many idle keep-alive connections to each target first, and tell its memory for each of them
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=15_000))]
     pub(crate) sessions: u32,
-    /// What to measure
-    #[arg(long, value_delimiter = ',', default_values_t = TargetName::ALL, value_name = "LIST")]
+    /// What to measure; `fsync`, the gateway with `durability = "fsync"`, only if it is named
+    #[arg(long, value_delimiter = ',', default_values_t = TargetName::USUAL, value_name = "LIST")]
     targets: Vec<TargetName>,
     /// The gateway's binary [default: `toolgate` beside this program]
     #[arg(long, value_name = "PATH")]
@@ -108,11 +109,26 @@ pub(crate) enum TargetName {
     Proxy,
     /// The gateway
     Toolgate,
+    /// The gateway with `durability = "fsync"`
+    Fsync,
 }
 
 impl TargetName {
     /// All of them, in the order in which they are measured.
-    const ALL: [TargetName; 3] = [TargetName::Direct, TargetName::Proxy, TargetName::Toolgate];
+    const ALL: [TargetName; 4] = [
+        TargetName::Direct,
+        TargetName::Proxy,
+        TargetName::Toolgate,
+        TargetName::Fsync,
+    ];
+
+    /// Those that are measured unless others are named: what a sync costs is the disk's affair, and said on request.
+    const USUAL: [TargetName; 3] = [TargetName::Direct, TargetName::Proxy, TargetName::Toolgate];
+
+    /// Whether it is a gateway.
+    pub(crate) fn is_gateway(self) -> bool {
+        matches!(self, TargetName::Toolgate | TargetName::Fsync)
+    }
 
     /// Its name.
     pub(crate) fn name(self) -> &'static str {
@@ -120,6 +136,7 @@ impl TargetName {
             TargetName::Direct => "direct",
             TargetName::Proxy => "proxy",
             TargetName::Toolgate => "toolgate",
+            TargetName::Fsync => "fsync",
         }
     }
 }
@@ -215,15 +232,18 @@ mod tests {
 
     #[test]
     fn targets_are_measured_once_each_in_the_usual_order() {
-        use TargetName::{Direct, Proxy, Toolgate};
+        use TargetName::{Direct, Fsync, Proxy, Toolgate};
         for (asked, measured) in [
             ("toolgate,direct", vec![Direct, Toolgate]),
             ("proxy,proxy", vec![Proxy]),
+            ("fsync,toolgate", vec![Toolgate, Fsync]),
             ("direct,proxy,toolgate", vec![Direct, Proxy, Toolgate]),
         ] {
             let options = options(&["--targets", asked]).expect("valid");
             assert_eq!(options.targets(), measured, "{asked}");
         }
+        let usual = options(&[]).expect("valid").targets();
+        assert_eq!(usual, [Direct, Proxy, Toolgate]);
         assert!(options(&["--targets", "nothing"]).is_err());
     }
 

@@ -33,14 +33,15 @@ pub(crate) struct Stage {
     pub(crate) subjects: Vec<Subject>,
     stub: Process,
     proxy: Option<Process>,
-    gateway: Option<Gateway>,
+    gateways: Vec<Gateway>,
 }
 
 impl Stage {
     /// Starts the stub and whatever else is to be measured.
     pub(crate) async fn set(options: &Options) -> Result<Stage, Failure> {
         let program = options.toolgate();
-        if options.targets().contains(&TargetName::Toolgate) && !program.is_file() {
+        let has_gateway = options.targets().into_iter().any(TargetName::is_gateway);
+        if has_gateway && !program.is_file() {
             return Err(Failure::NoGateway(program));
         }
         let (stub, upstream) = Process::role("the stub", &["stub".into()]).await?;
@@ -48,7 +49,7 @@ impl Stage {
             subjects: Vec::new(),
             stub,
             proxy: None,
-            gateway: None,
+            gateways: Vec::new(),
         };
         for target in options.targets() {
             let (pid, endpoint) = match target {
@@ -58,10 +59,11 @@ impl Stage {
                     let (proxy, address) = Process::role("the proxy", &arguments).await?;
                     (stage.proxy.insert(proxy).pid(), plain(address))
                 }
-                TargetName::Toolgate => {
-                    let gateway = Gateway::start(&program, upstream).await?;
-                    let gateway = stage.gateway.insert(gateway);
-                    (gateway.process.pid(), gateway.endpoint.clone())
+                TargetName::Toolgate | TargetName::Fsync => {
+                    let gateway = Gateway::start(&program, upstream, target).await?;
+                    let started = (gateway.process.pid(), gateway.endpoint.clone());
+                    stage.gateways.push(gateway);
+                    started
                 }
             };
             stage.subjects.push(Subject {
@@ -77,8 +79,9 @@ impl Stage {
     pub(crate) async fn probe(&self) -> Result<(), Failure> {
         for subject in &self.subjects {
             if let Err(found) = first_call(&subject.endpoint).await {
-                let log = self.gateway.as_ref().map(Gateway::log);
-                let log = log.filter(|_| subject.target == TargetName::Toolgate);
+                let mut gateways = self.gateways.iter();
+                let gateway = gateways.find(|gateway| gateway.target == subject.target);
+                let log = gateway.map(Gateway::log);
                 return Err(Failure::Probe {
                     target: subject.target.name(),
                     found: found + &log.unwrap_or_default(),
@@ -93,15 +96,16 @@ impl Stage {
         self.stub.pid()
     }
 
-    /// Bytes that the gateway has written, if there is one.
+    /// Bytes that the gateways have written, if there are any.
     pub(crate) fn written(&self) -> Option<u64> {
-        self.gateway.as_ref().map(Gateway::written)
+        let written = self.gateways.iter().map(Gateway::written);
+        (!self.gateways.is_empty()).then(|| written.sum())
     }
 
     /// Ends all processes, those first that use the others; returns what was wrong with that.
     pub(crate) async fn clear(self) -> Vec<String> {
         let mut problems = Vec::new();
-        if let Some(gateway) = self.gateway {
+        for gateway in self.gateways {
             problems.extend(gateway.stop().await);
         }
         if let Some(proxy) = self.proxy {

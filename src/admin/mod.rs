@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::grants::Grants;
-use crate::record::{LIMIT_SERIES_MAX, LimitUse, Metrics, Sizes, limit_gauges};
+use crate::record::{LIMIT_SERIES_MAX, LimitUse, Metrics, Progress, Sizes, limit_gauges};
 use crate::store::Store;
 
 pub use token::{AdminToken, AdminTokenError};
@@ -37,6 +37,8 @@ pub struct Sources {
     pub clock: Clock,
     /// Where resets are kept.
     pub store: Store,
+    /// What the workers' journals tell of themselves.
+    pub journals: Vec<Progress>,
     /// The grants in force.
     pub grants: Box<dyn Fn() -> Arc<Grants> + Send + Sync>,
     /// Whether agents' requests are served: not before the listeners are open, not once draining has begun.
@@ -86,6 +88,8 @@ fn exposition(sources: &Sources) -> String {
     let sizes = Sizes {
         counter_keys: sources.counters.len(),
         grants: grants.len(),
+        journal_syncs: sources.journals.iter().map(Progress::syncs).sum(),
+        journal_lost_lines: sources.journals.iter().map(Progress::lost_lines).sum(),
     };
     let at = (&*sources.counters, sources.clock.now());
     let fullest = grants.fullest(at, LIMIT_SERIES_MAX);

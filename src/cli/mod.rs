@@ -23,9 +23,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use terminal::CliError;
+
+use crate::counters::CALL_MAX_DEFAULT;
+use crate::policy::Window;
+use crate::record::Durability;
 
 const EXIT_CODES: &str = "Exit codes:
   0  done; for `check`: every policy is valid
@@ -50,6 +55,7 @@ const SERVE_HELP: &str = r#"A configuration file, toolgate.toml:
 
   [grants.support]                  # `toolgate grant new support` prints a token for it
   servers = { files = "careful", github = "careful" }
+  # quota = true                    # results tell in `_meta` what is left of the limits
 
 Further settings, with their defaults:
 
@@ -65,10 +71,13 @@ Further settings, with their defaults:
   connections_max = 10000           # from agents, at a time
   counters_max = 1000000            # of all limits; beyond it new ones are refused, none is ever forgotten
   counters_per_grant_max = 10000    # of those that one grant opens by values of `by` and by sessions
+  durability = "write"              # "fsync": limits hold over a power cut too; each call waits for the disk
+  audit = "required"                # "best_effort": calls run even unrecorded, and a crash may forget what they took
   guard = { per_second = 1000, burst = 2000 }   # tool calls of one grant, whatever its policy says
   # and for each server:
   connect_timeout_seconds = 10
   first_byte_timeout_seconds = 120
+  call_timeout_seconds = 3600       # a tool call in all; so long it counts as in flight where nobody saw its end
 
 The API for operators, at the admin address, in JSON:
 
@@ -167,9 +176,39 @@ struct WrapArgs {
     /// The server's name in the journal
     #[arg(long, default_value = "wrapped")]
     name: String,
+    /// When a call's line counts as written: `write`: limits hold over any end of this process; `fsync`: over a power cut too
+    #[arg(long, value_enum, default_value = "write")]
+    durability: DurabilityName,
+    /// How long a call may take in all; so long it counts as in flight where nobody saw its end
+    #[arg(long, value_name = "SECONDS", default_value_t = CALL_MAX_DEFAULT.as_secs(), value_parser = call_seconds())]
+    call_timeout: u64,
+    /// Tell the agent in each result what is left of the limits that its call was charged to
+    #[arg(long)]
+    quota: bool,
     /// The server's command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
+}
+
+/// The words for [`Durability`] on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DurabilityName {
+    Write,
+    Fsync,
+}
+
+impl From<DurabilityName> for Durability {
+    fn from(name: DurabilityName) -> Durability {
+        match name {
+            DurabilityName::Write => Durability::Write,
+            DurabilityName::Fsync => Durability::Fsync,
+        }
+    }
+}
+
+/// As in the configuration: a call in flight is counted for no longer than the longest window.
+fn call_seconds() -> RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..=Window::MAX.length().as_secs())
 }
 
 #[derive(Debug, Subcommand)]

@@ -21,7 +21,7 @@ use crate::admin::{self, AdminToken};
 use crate::config::{Config, ONLY_GRANT};
 use crate::gateway::{Listeners, Load, Reloader, Seen, Shared, Start, Workers, watch};
 use crate::grants::Token;
-use crate::record;
+use crate::record::{self, Audit};
 use crate::sessions::{SESSIONS_MAX, Sessions};
 use crate::store::Position;
 
@@ -38,10 +38,15 @@ pub(super) fn run(args: ServeArgs) -> Result<ExitCode, CliError> {
         .enable_all()
         .build()
         .map_err(CliError::failed)?;
-    let ledger = Ledger::open(&config.data, config.settings.counters)?;
+    let ledger = Ledger::open(&config.data, &config.settings)?;
     // Read once more now that its files have been looked at: an edit after this look is noticed.
     let seen = Seen::now(&config.files, &ledger.store);
     let config = load()?;
+    if config.settings.keeping.audit == Audit::BestEffort {
+        tracing::warn!(
+            "audit = \"best_effort\": calls run even where the journal cannot be written, and a crash may forget what they were charged"
+        );
+    }
     let is_demo = config.files.is_empty();
     let token = if is_demo { demo_token(&ledger)? } else { None };
     serve(&operator, ledger, (config, seen, load), |running| {
@@ -91,8 +96,8 @@ fn serve(
     let listeners =
         Listeners::bind(config.listen, config.settings.workers).map_err(CliError::failed)?;
     let listen = listeners.address();
-    let (admin, admin_address) = operator_side(operator, config.admin)?;
-    let admin_token = AdminToken::of_folder(&config.data).map_err(CliError::failed)?;
+    let (admin, own) = operator_side(operator, &config)?;
+    let admin_address = own.1;
     let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
     let roster = ledger.store.roster().wait().map_err(CliError::failed)?;
     let around = Around {
@@ -103,7 +108,7 @@ fn serve(
     let shared = ledger.shared(&config, &roster, around)?;
     let workers = Workers::start(&shared, listeners, &ledger.journal).map_err(CliError::failed)?;
     let is_ready = Arc::new(AtomicBool::new(true));
-    let sources = sources(&shared, &is_ready, (admin_token, admin_address));
+    let sources = sources(&shared, &is_ready, own, workers.progress());
     operator.spawn(admin::serve(admin, sources));
     operator.spawn(upkeep(
         shared.clone(),
@@ -133,25 +138,28 @@ fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where operators connect.
+/// Where operators connect, and what lets them use the API there.
 fn operator_side(
     operator: &Runtime,
-    address: SocketAddr,
-) -> Result<(TcpListener, SocketAddr), CliError> {
-    let bound = operator.block_on(TcpListener::bind(address));
+    config: &Config,
+) -> Result<(TcpListener, (AdminToken, SocketAddr)), CliError> {
+    let token = AdminToken::of_folder(&config.data).map_err(CliError::failed)?;
+    let bound = operator.block_on(TcpListener::bind(config.admin));
     let listener = bound.map_err(|error| {
         CliError::unusable(format!(
-            "cannot listen on {address} for operators; choose another address with --admin: {error}"
+            "cannot listen on {} for operators; choose another address with --admin: {error}",
+            config.admin
         ))
     })?;
     let address = listener.local_addr().map_err(CliError::failed)?;
-    Ok((listener, address))
+    Ok((listener, (token, address)))
 }
 
 fn sources(
     shared: &Arc<Shared>,
     is_ready: &Arc<AtomicBool>,
     (token, address): (AdminToken, SocketAddr),
+    journals: Vec<record::Progress>,
 ) -> Arc<admin::Sources> {
     let (grants, is_ready) = (shared.clone(), is_ready.clone());
     Arc::new(admin::Sources {
@@ -159,6 +167,7 @@ fn sources(
         counters: shared.counters.clone(),
         clock: shared.clock.clone(),
         store: shared.store.clone(),
+        journals,
         grants: Box::new(move || grants.snapshot.load().grants.clone()),
         is_ready: Box::new(move || is_ready.load(Ordering::Acquire)),
         token,

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
@@ -13,10 +14,10 @@ use super::WrapArgs;
 use super::ledger::{Around, Ledger};
 use super::terminal::{CliError, start_log};
 use crate::clock::Timestamp;
-use crate::config::{Config, ConfigError, ONLY_GRANT, load_policy};
+use crate::config::{Config, ConfigError, ONLY_GRANT, Settings, load_policy};
 use crate::gateway::{LOCAL_GRANT, Reloader, Seen, Shared, Start, Streams, Wrap, watch};
 use crate::grants::Entitlement;
-use crate::record::Journal;
+use crate::record::{Audit, Journal, Keeping};
 use crate::sessions::{SESSIONS_MAX, Sessions};
 use crate::store::{KeptGrant, Store};
 use crate::upstream::child::Child;
@@ -27,7 +28,7 @@ pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
     let data = args.data.clone().map_or_else(|| data_folder(&args), Ok)?;
     let wrapped = Wrapped::of(args, &data)?;
     let first = wrapped.config()?;
-    let ledger = Ledger::open(&data, first.settings.counters)?;
+    let ledger = Ledger::open(&data, &first.settings)?;
     keep_local_grant(&ledger.store)?;
     let seen = Seen::now(&first.files, &ledger.store);
     let config = wrapped.config()?;
@@ -73,6 +74,9 @@ struct Wrapped {
     data: PathBuf,
     name: Box<str>,
     command: ChildCommand,
+    keeping: Keeping,
+    call_max: Duration,
+    is_told_quota: bool,
 }
 
 impl Wrapped {
@@ -85,6 +89,12 @@ impl Wrapped {
             policy: args.policy,
             data: data.to_owned(),
             name: args.name.into(),
+            keeping: Keeping {
+                durability: args.durability.into(),
+                audit: Audit::Required,
+            },
+            call_max: Duration::from_secs(args.call_timeout),
+            is_told_quota: args.quota,
             // The client chose this process's environment for its server: all of it is passed on.
             command: ChildCommand {
                 command,
@@ -101,13 +111,25 @@ impl Wrapped {
         let spec = ServerSpec {
             name: (&*self.name).into(),
             transport: Transport::Stdio(self.command.clone()),
-            times: Times::default(),
+            times: Times {
+                call: self.call_max,
+                ..Times::default()
+            },
         };
-        let entitlement = Entitlement::to([(self.name.clone(), policy)]);
+        let entitlement = Entitlement {
+            is_told_quota: self.is_told_quota,
+            ..Entitlement::to([(self.name.clone(), policy)])
+        };
         Ok(Config {
             data: self.data.clone(),
             servers: [(self.name.clone(), Arc::new(spec))].into(),
             grants: [(ONLY_GRANT.into(), entitlement)].into(),
+            settings: Settings {
+                // One client, one thread, one journal.
+                workers: 1,
+                keeping: self.keeping,
+                ..Settings::default()
+            },
             files: vec![self.policy.clone()],
             ..Config::demo(PathBuf::new())
         })
@@ -127,9 +149,10 @@ fn pass(
         .build()
         .map_err(CliError::failed)?;
     let clock = ledger.clock.clone();
+    let keeping = shared.snapshot.load().settings.keeping;
     let status = tokio::task::LocalSet::new().block_on(&runtime, async {
         let (journal, writer) =
-            Journal::open(&ledger.journal, 0, clock).map_err(CliError::failed)?;
+            Journal::open(&ledger.journal, 0, clock, keeping).map_err(CliError::failed)?;
         let writing = tokio::task::spawn_local(writer.run());
         let wrap = Wrap::new(shared, journal.clone(), name)
             .ok_or_else(|| CliError::unusable("the wrapped server has no grant, which is a bug"))?;

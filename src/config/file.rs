@@ -23,6 +23,7 @@ use crate::counters::{Bounds, GuardSettings};
 use crate::grants::Entitlement;
 use crate::json::Position;
 use crate::policy::Policy;
+use crate::record::{Audit, Durability, Keeping};
 use crate::upstream::ServerSpec;
 
 /// The gateway's own settings. `servers`, `policies` and `grants` say who may do what; all else has a default.
@@ -62,6 +63,15 @@ pub(super) struct File {
     counters_max: Option<NonZeroUsize>,
     /// Counters that one grant opens by values of `by` and by sessions. Default 10000.
     counters_per_grant_max: Option<NonZeroUsize>,
+    /// When a decision line counts as written: "write" (default) or "fsync". With "write" limits hold over any end of the
+    /// process, but a power cut forgets the charges of about the last half minute; with "fsync" they hold over a power cut
+    /// too, and each call waits for the disk.
+    durability: Option<Durability>,
+    /// Whether a call needs its line: "required" (default) or "best_effort". With "best_effort" a call neither waits for its
+    /// line nor is refused where it cannot be written, and a crash may forget what was charged, so that a limit can be
+    /// exceeded by as much.
+    #[schemars(with = "Option<Audit>")]
+    audit: Option<Spanned<Audit>>,
     /// Tool calls of one grant, whatever its policy says. Default 1000 a second, 2000 at once.
     guard: Option<Guard>,
     /// The MCP servers by name.
@@ -97,6 +107,9 @@ struct Grant {
     servers: BTreeMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
+    /// Whether results tell the agent, in `_meta`, what is left of the limits that its call was charged to. Default false.
+    #[serde(default)]
+    quota: bool,
 }
 
 /// The JSON Schema (2020-12) of the TOML file.
@@ -131,6 +144,7 @@ fn remedy_for(error: &toml::de::Error) -> &'static str {
             "remove it, or use one of the names it lists"
         }
         message if message.contains("nonzero") => "write a whole number from 1, or leave it out",
+        message if message.starts_with("unknown variant") => "use one of the values it lists",
         message if message.starts_with("duplicate key") => "say it once",
         message if message.contains("socket address") => {
             "write an IP address and a port, such as \"127.0.0.1:7080\""
@@ -199,7 +213,10 @@ impl Reading<'_> {
     }
 
     fn config(&mut self, mut file: File) -> Config {
-        let settings = Reading::settings(&file);
+        let settings = Settings {
+            keeping: self.keeping(&file),
+            ..Reading::settings(&file)
+        };
         let mut files = vec![self.path.to_owned()];
         let servers = self.servers(std::mem::take(&mut file.servers));
         let policies = self.policies(std::mem::take(&mut file.policies), &mut files);
@@ -252,7 +269,26 @@ impl Reading<'_> {
                     .counters_per_grant_max
                     .unwrap_or(default.counters.per_grant),
             },
+            keeping: default.keeping,
         }
+    }
+
+    fn keeping(&mut self, file: &File) -> Keeping {
+        let audit = file.audit.as_ref();
+        let keeping = Keeping {
+            durability: file.durability.unwrap_or_default(),
+            audit: audit.map_or_else(Audit::default, |audit| *audit.get_ref()),
+        };
+        if let (Some(audit), (Durability::Fsync, Audit::BestEffort)) =
+            (audit, (keeping.durability, keeping.audit))
+        {
+            self.say(
+                audit.span().start,
+                "`audit = \"best_effort\"` gives away what `durability = \"fsync\"` promises",
+                "leave one of the two out",
+            );
+        }
+        keeping
     }
 
     fn policies(
@@ -325,6 +361,7 @@ impl Reading<'_> {
             let entitlement = Entitlement {
                 servers: covered,
                 tags: tags.collect(),
+                is_told_quota: grant.quota,
             };
             read.insert(name.get_ref().as_str().into(), entitlement);
         }

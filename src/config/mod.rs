@@ -21,6 +21,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::counters::{Bounds, GuardSettings};
 use crate::grants::Entitlement;
 use crate::policy::{Format, Policy, PolicyText};
+use crate::record::Keeping;
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
 
 use file::{Environment, Reading};
@@ -49,7 +50,7 @@ pub struct Config {
     pub files: Vec<PathBuf>,
 }
 
-/// Bounds and names that hold for every request; a reload replaces all but `workers` and `counters`.
+/// Bounds and names that hold for every request; a reload replaces all but `workers`, `counters` and `keeping`.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Data-path threads, each with its own listener and upstream connections. Default: one for each core.
@@ -75,6 +76,9 @@ pub struct Settings {
     pub guard: GuardSettings,
     /// How many counters there may be: `counters_max` and `counters_per_grant_max`.
     pub counters: Bounds,
+    /// How surely decision lines are kept: `durability` and `audit`. Default: written before the call goes, without a sync,
+    /// because a sync takes longer than all else that the gateway does, and a power cut is rarer than a call.
+    pub keeping: Keeping,
 }
 
 impl Default for Settings {
@@ -91,6 +95,7 @@ impl Default for Settings {
             connections_max: 10_000,
             guard: GuardSettings::default(),
             counters: Bounds::default(),
+            keeping: Keeping::default(),
         }
     }
 }
@@ -158,6 +163,14 @@ impl Config {
             (
                 "counters_per_grant_max",
                 self.settings.counters.per_grant != before.settings.counters.per_grant,
+            ),
+            (
+                "durability",
+                self.settings.keeping.durability != before.settings.keeping.durability,
+            ),
+            (
+                "audit",
+                self.settings.keeping.audit != before.settings.keeping.audit,
             ),
         ];
         let differs = differs.into_iter().filter(|(_, differs)| *differs);

@@ -1,6 +1,7 @@
 //! What a configuration may say, and what each mistake is answered with.
 
 use super::*;
+use crate::record::{Audit, Durability};
 
 const POLICY: &str = r#"{"version":"1","default":"allow"}"#;
 
@@ -42,10 +43,10 @@ fn a_configuration_says_all_it_can_say() {
     let text = format!(
         "listen = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\ndata = \"d\"\nworkers = 3\nhosts = [\"h\"]\n\
          origins = [\"https://o\"]\nbody_max_bytes = 10\nbody_timeout_seconds = 1\ndrain_seconds = 2\n\
-         sse_keep_alive_seconds = 3\nconnections_max = 4\ncounters_max = 11\ncounters_per_grant_max = 12\n[guard]\nper_second = 5\nburst = 6\n\
+         sse_keep_alive_seconds = 3\nconnections_max = 4\ncounters_max = 11\ncounters_per_grant_max = 12\ndurability = \"write\"\naudit = \"best_effort\"\n[guard]\nper_second = 5\nburst = 6\n\
          [servers.c]\ncommand = \"x\"\nargs = [\"y\"]\nenv = {{ A = \"${{PATH}}\" }}\ncwd = \"w\"\n\
-         first_byte_timeout_seconds = 7\n{SERVER}headers = {{ Authorization = \"Bearer z\" }}\nconnect_timeout_seconds = 8\n\
-         {POLICIES}{GRANT}"
+         first_byte_timeout_seconds = 7\ncall_timeout_seconds = 2678400\n{SERVER}headers = {{ Authorization = \"Bearer z\" }}\nconnect_timeout_seconds = 8\n\
+         {POLICIES}{GRANT}quota = true\n"
     );
     let folder = folder(&[("c.toml", &text), ("p.json", POLICY)]);
     let config = Config::load(&folder.path().join("c.toml"), None).expect("valid");
@@ -54,8 +55,16 @@ fn a_configuration_says_all_it_can_say() {
     assert_eq!(config.settings.guard.burst.get(), 6);
     let bounds = config.settings.counters;
     assert_eq!((bounds.all.get(), bounds.per_grant.get()), (11, 12));
+    let keeping = config.settings.keeping;
+    assert_eq!(
+        (keeping.durability, keeping.audit),
+        (Durability::Write, Audit::BestEffort)
+    );
     assert_eq!(config.servers["s"].times.connect, Duration::from_secs(8));
     assert_eq!(config.servers["c"].times.first_byte, Duration::from_secs(7));
+    let calls = ["s", "c"].map(|name| config.servers[name].times.call.as_secs());
+    assert_eq!(calls, [3_600, 31 * 86_400]);
+    assert!(config.grants["g"].is_told_quota);
     let Transport::Stdio(command) = &config.servers["c"].transport else {
         panic!("c is a command")
     };
@@ -99,6 +108,26 @@ const BAD: &[(&str, &str)] = &[
     (
         "counters_per_grant_max = -1\n{S}{P}{G}",
         "c.toml:1:26: invalid value: integer `-1`",
+    ),
+    (
+        "durability = \"sync\"\n{S}{P}{G}",
+        "c.toml:1:14: unknown variant `sync`, expected `write` or `fsync`",
+    ),
+    (
+        "durability = \"fsync\"\naudit = \"best_effort\"\n{S}{P}{G}",
+        "c.toml:2:9: `audit = \"best_effort\"` gives away what `durability = \"fsync\"` promises",
+    ),
+    (
+        "{S}call_timeout_seconds = 0\n{P}{G}",
+        "c.toml:3:24: invalid value: integer `0`",
+    ),
+    (
+        "{S}call_timeout_seconds = 2678401\n{P}{G}",
+        "c.toml:1:1: server \"s\" gives its calls more than 31 days",
+    ),
+    (
+        "{S}{P}{G}quota = 1\n",
+        "c.toml:7:9: invalid type: integer `1`, expected a boolean",
     ),
     (
         "workers = \"two\"\n{S}{P}{G}",
@@ -258,4 +287,22 @@ fn the_demo_needs_no_file() {
     let config = Config::demo("/toolgate".into());
     assert!(config.files.is_empty() && config.servers.contains_key("demo"));
     assert_eq!(config.grants[ONLY_GRANT].servers["demo"].limits().len(), 1);
+}
+
+#[test]
+fn how_lines_are_kept_is_read_at_a_start_only() {
+    let before = Config::demo("toolgate".into());
+    assert_eq!(before.settings.keeping, Keeping::default());
+    let changed = |keeping| {
+        let mut after = before.clone();
+        after.settings.keeping = keeping;
+        after.needs_restart_for(&before)
+    };
+    let durability = Durability::Fsync;
+    let audit = Audit::BestEffort;
+    assert!(changed(Keeping::default()).is_empty());
+    assert_eq!(
+        changed(Keeping { durability, audit }),
+        ["durability", "audit"]
+    );
 }

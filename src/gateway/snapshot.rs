@@ -91,8 +91,11 @@ impl Snapshot {
             };
             servers.insert(name.clone(), server);
         }
+        let times = config.servers.iter();
+        let calls = times.map(|(name, spec)| (name.clone(), spec.times.call));
         let counting = Counting {
             counters: from.counters,
+            calls: &calls.collect(),
             guard: config.settings.guard,
             before: from.before.map(|before| &*before.grants),
         };

@@ -10,7 +10,7 @@ use std::thread;
 use super::Shared;
 use super::listener::{self, Listeners};
 use super::worker::Worker;
-use crate::record::{Journal, JournalError, Progress};
+use crate::record::{Journal, JournalError, Keeping, Progress};
 
 /// The threads of the data path.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ impl Workers {
         journal: &Path,
     ) -> Result<Workers, WorkerError> {
         let open = Arc::new(AtomicUsize::new(0));
+        let keeping = shared.snapshot.load().settings.keeping;
         let (mut threads, mut progress) = (Vec::new(), Vec::new());
         for (index, socket) in listeners.sockets.into_iter().enumerate() {
             let (started, starts) = mpsc::channel();
@@ -46,6 +47,7 @@ impl Workers {
                 journal: journal.to_owned(),
                 index,
                 open: open.clone(),
+                keeping,
             };
             let thread = thread::Builder::new().name(format!("worker-{index}"));
             threads.push(
@@ -82,6 +84,7 @@ struct Bench {
     journal: PathBuf,
     index: usize,
     open: Arc<AtomicUsize>,
+    keeping: Keeping,
 }
 
 impl Bench {
@@ -99,8 +102,9 @@ impl Bench {
             Ok(runtime) => runtime,
             Err(error) => return tell(Err(WorkerError::Start(error))),
         };
+        let clock = self.shared.clock.clone();
         let (journal, writer) =
-            match Journal::open(&self.journal, self.index as u32, self.shared.clock.clone()) {
+            match Journal::open(&self.journal, self.index as u32, clock, self.keeping) {
                 Ok(opened) => opened,
                 Err(error) => return tell(Err(WorkerError::Journal(error))),
             };

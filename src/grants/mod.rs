@@ -11,8 +11,9 @@ mod token;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::counters::{Account, Counters, Guard, GuardSettings, Holder};
+use crate::counters::{Account, CALL_MAX_DEFAULT, Counters, Guard, GuardSettings, Holder};
 use crate::policy::{Limit, Policy};
 use crate::store::{KeptReset, Roster};
 
@@ -30,6 +31,8 @@ pub struct Grant {
     pub name: Box<str>,
     /// What its entry says of it, for rules to ask: sorted by key.
     pub tags: Tags,
+    /// Whether results tell it what is left of its limits.
+    pub is_told_quota: bool,
     guard: Arc<Guard>,
     seats: HashMap<Box<str>, Seat>,
 }
@@ -102,14 +105,17 @@ pub struct Entitlement {
     pub servers: BTreeMap<Box<str>, Arc<Policy>>,
     /// `grant.tags`
     pub tags: Tags,
+    /// Whether results tell what is left of the limits.
+    pub is_told_quota: bool,
 }
 
 impl Entitlement {
-    /// These servers, and no tags.
+    /// These servers, no tags, and nothing told of limits.
     pub fn to(servers: impl IntoIterator<Item = (Box<str>, Arc<Policy>)>) -> Entitlement {
         Entitlement {
             servers: servers.into_iter().collect(),
             tags: Arc::default(),
+            is_told_quota: false,
         }
     }
 }
@@ -136,8 +142,7 @@ impl Grants {
                     server,
                 };
                 let account = counting
-                    .counters
-                    .account(holder, policy.limits(), guard.clone())
+                    .account(holder, policy, guard.clone())
                     .after_resets(policy.limits(), |limit| times(&resets, (server, limit)));
                 (
                     server.clone(),
@@ -154,6 +159,7 @@ impl Grants {
                     id: (&*row.id).into(),
                     name: row.name.clone(),
                     tags: entitled.tags.clone(),
+                    is_told_quota: entitled.is_told_quota,
                     guard,
                     seats,
                 }),
@@ -234,11 +240,19 @@ pub struct Counting<'a> {
     pub counters: &'a Counters,
     /// How much a guard lets through.
     pub guard: GuardSettings,
+    /// How long calls of a server may take, where it is not [`CALL_MAX_DEFAULT`].
+    pub calls: &'a HashMap<Box<str>, Duration>,
     /// The grants before this reload.
     pub before: Option<&'a Grants>,
 }
 
 impl Counting<'_> {
+    fn account(&self, holder: Holder<'_>, policy: &Policy, guard: Arc<Guard>) -> Account {
+        let account = self.counters.account(holder, policy.limits(), guard);
+        let call_max = self.calls.get(holder.server);
+        account.with_calls_of(call_max.copied().unwrap_or(CALL_MAX_DEFAULT))
+    }
+
     fn guard(&self, hash: &TokenHash) -> Arc<Guard> {
         let before = self
             .before

@@ -1,29 +1,27 @@
 //! One worker's journal: lines are put together as calls come, and written once when the worker has nothing else to do.
 //!
-//! A call never leaves before its decision line is written, and no line is ever written in part. A journal belongs to
-//! one thread: nothing in it is locked.
+//! A call never leaves before its decision line is kept as surely as the settings ask (see [`super::Durability`], [`Audit`]), and
+//! no line is ever written in part. A journal belongs to one thread: nothing in it is locked.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
-use tokio::task::yield_now;
 use uuid::Uuid;
 
+use super::keeping::{Audit, Keeping};
 use super::line::{self, Entry, OutcomeLine, Verdict};
-use super::segment::Segments;
+use super::segment::{Segments, sync_folder};
+use super::writer::{JournalWriter, Progress};
 use crate::clock::{Clock, Timestamp};
 use crate::counters::{Admitted, Taken};
 use crate::policy::{Charge, Denial, Held};
-use crate::store::Position;
 
 /// Bytes of lines that may wait for one write. A line is 50 KiB at the very most, and 10 KiB more for each limit that
 /// charges as many values as one may, so this is no fewer than 40 calls of the worst kind.
@@ -31,9 +29,6 @@ const STAGED_MAX: usize = 4 << 20;
 
 /// Of these, how much lines may take that nobody waits for: a flood of refused calls must leave room for the others'.
 const UNAWAITED_MAX: usize = STAGED_MAX / 2;
-
-/// How often the writer lets others go first while lines still come: a bound, so that a busy worker writes too.
-const YIELDS_MAX: usize = 16;
 
 /// The journal cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -45,10 +40,14 @@ pub struct JournalError {
     source: std::io::Error,
 }
 
-/// A call whose decision line is written. Only [`Journal::decision`] makes one.
+/// A call that may go: its decision line is written and, with [`Durability::Fsync`], on the disk. With
+/// [`Audit::BestEffort`] it was only tried, see [`Recorded::is_kept`]. Only [`Journal::decision`] makes one.
+///
+/// [`Durability::Fsync`]: super::Durability::Fsync
 #[derive(Debug)]
 pub struct Recorded<'p> {
     request_id: Uuid,
+    audit: Audit,
     charges: SmallVec<[Charge<'p>; 4]>,
     taken: Taken,
 }
@@ -57,6 +56,11 @@ impl<'p> Recorded<'p> {
     /// The id that both lines of the call bear.
     pub fn request_id(&self) -> Uuid {
         self.request_id
+    }
+
+    /// Whether the call waited until its line was kept, rather than for nothing.
+    pub fn is_kept(&self) -> bool {
+        self.audit == Audit::Required
     }
 
     /// What the call was charged, in the order of the document.
@@ -77,52 +81,64 @@ pub struct NotRecorded {
     pub taken: Taken,
 }
 
+/// Makes the journals of so many workers, as far as they are not there, and syncs their folder. To be called after
+/// [`super::replay`] and before a snapshot, which from then on names them all: where the folder is lost before the next snapshot,
+/// that is seen. It blocks.
+pub fn begin(dir: &Path, workers: NonZeroU32) -> Result<(), JournalError> {
+    let began = (0..workers.get()).try_for_each(|worker| Segments::open(dir, worker).map(drop));
+    let synced = began.and_then(|()| sync_folder(dir));
+    let parent = dir.parent().unwrap_or(dir);
+    let synced = synced.and_then(|()| sync_folder(parent));
+    synced.map_err(|source| JournalError {
+        path: dir.into(),
+        source,
+    })
+}
+
 /// The worker's end of its journal. Cheap to clone; it stays on its thread.
 #[derive(Debug, Clone)]
 pub struct Journal(Rc<Shared>);
 
 #[derive(Debug)]
-struct Shared {
-    staged: RefCell<Staged>,
-    wake: Notify,
+pub(super) struct Shared {
+    pub(super) staged: RefCell<Staged>,
+    /// What is written and waits for the disk.
+    pub(super) under_way: RefCell<Option<Rc<Batch>>>,
+    pub(super) wake: Notify,
+    pub(super) keeping: Keeping,
+    pub(super) progress: Progress,
     clock: Clock,
-    progress: Progress,
 }
 
 #[derive(Debug, Default)]
-struct Staged {
-    lines: Vec<u8>,
-    count: u64,
-    batch: Rc<Batch>,
-    is_closed: bool,
+pub(super) struct Staged {
+    pub(super) lines: Vec<u8>,
+    pub(super) count: u64,
+    pub(super) batch: Rc<Batch>,
+    pub(super) is_closed: bool,
 }
 
 /// The lines of one write, and who waits for it.
 #[derive(Debug, Default)]
-struct Batch {
-    is_written: Cell<Option<bool>>,
+pub(super) struct Batch {
+    fate: Cell<Option<Fate>>,
     waiting: RefCell<Vec<Waker>>,
 }
 
-/// How far a journal has got, for other threads to see.
-#[derive(Debug, Clone)]
-pub struct Progress(Arc<Shown>);
-
-#[derive(Debug)]
-struct Shown {
-    written: Mutex<Position>,
-    lost: AtomicU64,
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Kept,
+    Lost,
 }
 
-impl Progress {
-    /// Up to where all is written; see [`super::compact`].
-    pub fn written(&self) -> Position {
-        *self.0.written.lock()
-    }
-
-    /// How many lines could not be written since the start. Calls whose decision was among them did not run.
-    pub fn lost_lines(&self) -> u64 {
-        self.0.lost.load(Ordering::Relaxed)
+impl Batch {
+    /// Tells all who wait for it.
+    pub(super) fn tell(&self, fate: Fate) {
+        self.fate.set(Some(fate));
+        for waker in self.waiting.take() {
+            waker.wake();
+        }
     }
 }
 
@@ -133,6 +149,7 @@ impl Journal {
         dir: &Path,
         worker: u32,
         clock: Clock,
+        keeping: Keeping,
     ) -> Result<(Journal, JournalWriter), JournalError> {
         let segments = Segments::open(dir, worker).map_err(|source| JournalError {
             path: dir.into(),
@@ -140,22 +157,18 @@ impl Journal {
         })?;
         let shared = Rc::new(Shared {
             staged: RefCell::default(),
+            under_way: RefCell::default(),
             wake: Notify::new(),
+            keeping,
+            progress: Progress::at(segments.position()),
             clock,
-            progress: Progress(Arc::new(Shown {
-                written: Mutex::new(segments.position()),
-                lost: AtomicU64::new(0),
-            })),
         });
-        let writer = JournalWriter {
-            shared: shared.clone(),
-            segments,
-            is_failing: false,
-        };
+        let writer = JournalWriter::new(shared.clone(), segments);
         Ok((Journal(shared), writer))
     }
 
-    /// Stages the decision line of a call that may run, at once; the future is ready when it is written or cannot be.
+    /// Stages the decision line of a call that may run, at once; the future is ready when it is kept or cannot be, and
+    /// with [`Audit::BestEffort`] at once.
     ///
     /// Whoever drops the future instead of waiting keeps the charge: nobody knows then whether the call was written.
     pub fn decision<'p>(&self, admitted: Admitted<'p>, entry: &Entry<'_>) -> Recording<'p> {
@@ -167,6 +180,7 @@ impl Journal {
             written: staged.map(Written),
             admitted: Some(admitted),
             request_id: entry.request_id,
+            audit: self.0.keeping.audit,
         }
     }
 
@@ -196,7 +210,10 @@ impl Journal {
     /// Ready when all lines staged so far are written, or could not be.
     pub fn flushed(&self) -> impl Future<Output = ()> + use<> {
         let staged = self.0.staged.borrow();
-        let batch = (!staged.lines.is_empty()).then(|| staged.batch.clone());
+        let batch = match staged.lines.is_empty() {
+            true => self.0.under_way.borrow().clone(),
+            false => Some(staged.batch.clone()),
+        };
         async move {
             if let Some(batch) = batch {
                 Written(batch).await;
@@ -218,7 +235,7 @@ impl Journal {
     fn stage(&self, max: usize, put: impl FnOnce(&mut Vec<u8>, Timestamp)) -> Option<Rc<Batch>> {
         let mut staged = self.0.staged.borrow_mut();
         if staged.is_closed || staged.lines.len() >= max {
-            self.0.progress.0.lost.fetch_add(1, Ordering::Relaxed);
+            self.0.progress.lose(1);
             return None;
         }
         if staged.lines.is_empty() {
@@ -238,41 +255,45 @@ pub struct Recording<'p> {
     written: Option<Written>,
     admitted: Option<Admitted<'p>>,
     request_id: Uuid,
+    audit: Audit,
 }
 
 impl<'p> Future for Recording<'p> {
     type Output = Result<Recorded<'p>, NotRecorded>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let is_written = match &mut self.written {
-            Some(written) => ready!(Pin::new(written).poll(context)),
-            None => false,
+        let fate = match (self.audit, &mut self.written) {
+            // Whatever becomes of the line.
+            (Audit::BestEffort, _) => Fate::Kept,
+            (Audit::Required, Some(written)) => ready!(Pin::new(written).poll(context)),
+            (Audit::Required, None) => Fate::Lost,
         };
         let admitted = self.admitted.take();
         let (charges, taken) = admitted
             .expect("a future is not polled after it was ready")
             .into_parts();
-        Poll::Ready(match is_written {
-            true => Ok(Recorded {
+        Poll::Ready(match fate {
+            Fate::Kept => Ok(Recorded {
                 request_id: self.request_id,
+                audit: self.audit,
                 charges,
                 taken,
             }),
-            false => Err(NotRecorded { taken }),
+            Fate::Lost => Err(NotRecorded { taken }),
         })
     }
 }
 
-/// Ready when a batch is written (`true`) or lost.
+/// Ready when a batch is kept or lost.
 #[derive(Debug)]
 struct Written(Rc<Batch>);
 
 impl Future for Written {
-    type Output = bool;
+    type Output = Fate;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
-        if let Some(is_written) = self.0.is_written.get() {
-            return Poll::Ready(is_written);
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Fate> {
+        if let Some(fate) = self.0.fate.get() {
+            return Poll::Ready(fate);
         }
         let mut waiting = self.0.waiting.borrow_mut();
         if !waiting
@@ -282,84 +303,5 @@ impl Future for Written {
             waiting.push(context.waker().clone());
         }
         Poll::Pending
-    }
-}
-
-/// Writes what its [`Journal`] stages; an actor for the worker's own thread.
-#[derive(Debug)]
-pub struct JournalWriter {
-    shared: Rc<Shared>,
-    segments: Segments,
-    is_failing: bool,
-}
-
-impl JournalWriter {
-    /// Runs until [`Journal::close`]. It must run on the thread of its journal.
-    pub async fn run(mut self) {
-        loop {
-            self.shared.wake.notified().await;
-            self.let_others_go_first().await;
-            self.write();
-            if self.shared.staged.borrow().is_closed {
-                return;
-            }
-        }
-    }
-
-    /// Calls that are ready now put their lines into the same write.
-    async fn let_others_go_first(&self) {
-        for _ in 0..YIELDS_MAX {
-            let before = self.shared.staged.borrow().count;
-            yield_now().await;
-            if self.shared.staged.borrow().count == before {
-                return;
-            }
-        }
-    }
-
-    fn write(&mut self) {
-        let (mut lines, count, batch) = {
-            let mut staged = self.shared.staged.borrow_mut();
-            (
-                std::mem::take(&mut staged.lines),
-                std::mem::take(&mut staged.count),
-                std::mem::take(&mut staged.batch),
-            )
-        };
-        if lines.is_empty() {
-            return;
-        }
-        let written = self.segments.append(&lines);
-        let shown = &self.shared.progress.0;
-        *shown.written.lock() = self.segments.position();
-        batch.is_written.set(Some(written.is_ok()));
-        match written {
-            Ok(()) => self.is_failing = false,
-            Err(error) => {
-                shown.lost.fetch_add(count, Ordering::Relaxed);
-                self.complain(&error);
-            }
-        }
-        for waker in batch.waiting.take() {
-            waker.wake();
-        }
-        lines.clear();
-        self.shared.staged.borrow_mut().lines = lines;
-    }
-
-    /// Once for each time that it begins to fail: calls keep coming, and each would say the same.
-    fn complain(&mut self, error: &std::io::Error) {
-        if !self.is_failing {
-            tracing::error!(%error, "cannot write the journal, calls are refused until it can be written");
-        }
-        self.is_failing = true;
-    }
-}
-
-impl Drop for JournalWriter {
-    /// A worker that stops without closing loses no line, and nobody waits for ever.
-    fn drop(&mut self) {
-        self.shared.staged.borrow_mut().is_closed = true;
-        self.write();
     }
 }

@@ -19,6 +19,10 @@ pub struct Sizes {
     pub counter_keys: usize,
     /// Grants in force.
     pub grants: usize,
+    /// How often a journal waited for the disk, of all workers since the start.
+    pub journal_syncs: u64,
+    /// Lines that no journal could keep, of all workers since the start.
+    pub journal_lost_lines: u64,
 }
 
 /// Upper bounds in seconds for what the gateway itself adds: from well under a request's cost to a felt delay.
@@ -44,10 +48,12 @@ pub struct Metrics {
     pub connections: Gauge,
     /// `toolgate_connections_refused_total`: beyond `connections_max`.
     pub connections_refused: Counter,
-    /// `toolgate_journal_failures_total`: lines that could not be written.
+    /// `toolgate_journal_failures_total`: calls refused because their decision could not be written.
     pub journal_failures: Counter,
     /// `toolgate_judging_panics_total`: calls denied because judging them failed; always a bug.
     pub panics: Counter,
+    journal_syncs: Counter,
+    journal_lost_lines: Counter,
     counter_keys: Gauge,
     grants: Gauge,
 }
@@ -105,6 +111,8 @@ impl Metrics {
             connections_refused: counter("toolgate_connections_refused_total", None),
             journal_failures: counter("toolgate_journal_failures_total", None),
             panics: counter("toolgate_judging_panics_total", None),
+            journal_syncs: counter("toolgate_journal_syncs_total", None),
+            journal_lost_lines: counter("toolgate_journal_lost_lines_total", None),
             counter_keys: gauge("toolgate_counter_keys"),
             grants: gauge("toolgate_grants"),
             recorder,
@@ -116,6 +124,8 @@ impl Metrics {
     pub fn render(&self, sizes: Sizes) -> String {
         self.counter_keys.set(sizes.counter_keys as f64);
         self.grants.set(sizes.grants as f64);
+        self.journal_syncs.absolute(sizes.journal_syncs);
+        self.journal_lost_lines.absolute(sizes.journal_lost_lines);
         self.handle.render()
     }
 
@@ -174,6 +184,14 @@ fn describe_counters() {
     counter!(
         "toolgate_journal_failures_total",
         "Decisions that could not be recorded; their calls were not forwarded."
+    );
+    counter!(
+        "toolgate_journal_lost_lines_total",
+        "Lines that could not be written: decisions of calls that were refused for it or, with audit = best_effort, ran all the same; denials; outcomes."
+    );
+    counter!(
+        "toolgate_journal_syncs_total",
+        "How often the journal waited for the disk, with durability = fsync; calls that come together share one."
     );
     counter!(
         "toolgate_judging_panics_total",

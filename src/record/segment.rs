@@ -1,7 +1,9 @@
 //! The journal's files: `DATA/journal/<worker>-<segment>.jsonl`, each at most a little over 64 MiB.
 //!
 //! They never have a line that was acknowledged after bytes that were not: what could be written only in part is cut
-//! off again, and where even that fails, the next segment begins by saying where this one ends.
+//! off again, and where even that fails, the next segment begins by saying where this one ends. A file of which the disk
+//! once refused a part is never gone on with behind what was acknowledged: after a failed sync the system takes the pages
+//! for clean, and the next sync would say that all is well.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +11,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::line::{self, Cut};
 use crate::store::Position;
@@ -17,6 +20,9 @@ use crate::store::Position;
 /// large enough that a busy day makes tens of files, not thousands.
 const SEGMENT_MAX: u64 = 64 << 20;
 
+/// The number of a worker's first segment.
+pub(super) const FIRST_SEGMENT: u32 = 1;
+
 /// One worker's files, open at their end.
 #[derive(Debug)]
 pub(super) struct Segments {
@@ -24,9 +30,43 @@ pub(super) struct Segments {
     worker: u32,
     segment: u32,
     /// `None` after a failure: the next line goes to a new segment.
-    file: Option<File>,
+    file: Option<Arc<File>>,
+    /// Up to where all is acknowledged.
     length: u64,
+    /// Bytes behind that which are written and may still be lost.
+    pending: u64,
+    /// Whether the folder may not have the file's name on the disk yet.
+    is_new: bool,
+    /// What the next segment must begin with, until that is acknowledged.
     cuts: Vec<Cut>,
+}
+
+/// Whether what is acknowledged was synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Synced {
+    Yes,
+    No,
+}
+
+/// What must reach the disk before the last write counts there.
+#[derive(Debug)]
+pub(super) struct Unsynced {
+    file: Arc<File>,
+    /// The folder, where the file may be new in it.
+    pub(super) folder: Option<PathBuf>,
+}
+
+impl Unsynced {
+    /// Returns once the disk has it. It blocks.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.folder.as_deref().map_or(Ok(()), sync_folder)
+    }
+}
+
+/// Returns once the disk has the names of the files in a folder. It blocks.
+pub(super) fn sync_folder(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
 }
 
 impl Segments {
@@ -39,9 +79,11 @@ impl Segments {
         let mut segments = Segments {
             dir: dir.into(),
             worker,
-            segment: 0,
+            segment: FIRST_SEGMENT - 1,
             file: None,
             length: 0,
+            pending: 0,
+            is_new: true,
             cuts: Vec::new(),
         };
         match last {
@@ -53,9 +95,9 @@ impl Segments {
                 if file.metadata()?.len() > segments.length {
                     file.set_len(segments.length)?;
                 }
-                segments.file = Some(file);
+                segments.file = Some(Arc::new(file));
             }
-            None => segments.begin()?,
+            None => segments.begin().map(drop)?,
         }
         Ok(segments)
     }
@@ -69,50 +111,78 @@ impl Segments {
         }
     }
 
-    /// Writes all of `lines` with one write, or none of them.
-    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.file.is_none() || self.length >= SEGMENT_MAX {
-            self.begin()?;
+    /// Writes all of `lines` with one write, or none of them. To be acknowledged or abandoned before the next.
+    pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<Unsynced> {
+        let file = match &self.file {
+            Some(file) if self.length < SEGMENT_MAX => file.clone(),
+            _ => self.begin()?,
+        };
+        let mut first = Vec::new();
+        if self.length == 0 {
+            self.cuts.iter().for_each(|&cut| line::cut(&mut first, cut));
         }
-        self.write(lines)
+        let lines = match first.is_empty() {
+            true => lines,
+            false => {
+                first.extend(lines);
+                &first
+            }
+        };
+        if let Err(error) = (&*file).write_all(lines) {
+            if file.set_len(self.length).is_err() {
+                self.leave();
+            }
+            return Err(error);
+        }
+        self.pending = lines.len() as u64;
+        Ok(Unsynced {
+            folder: self.is_new.then(|| self.dir.clone()),
+            file,
+        })
     }
 
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        let file = self.file.as_mut();
-        let file = file.ok_or_else(|| io::Error::from(ErrorKind::NotFound))?;
-        let written = file.write_all(lines);
-        if written.is_ok() {
-            self.length += lines.len() as u64;
-        } else if file.set_len(self.length).is_err() {
-            self.file = None;
-            self.cuts.push(Cut {
-                segment: self.segment,
-                length: self.length,
-            });
+    /// What was written last counts.
+    pub(super) fn acknowledge(&mut self, synced: Synced) {
+        self.is_new &= synced == Synced::No;
+        if self.length == 0 {
+            self.cuts.clear();
         }
-        written
+        self.length += std::mem::take(&mut self.pending);
     }
 
-    fn begin(&mut self) -> io::Result<()> {
+    /// What was written last does not count: the disk refused it. The file is not gone on with, except where nothing of
+    /// it was acknowledged: it then begins anew, so that a disk that goes on failing is not filled with files.
+    pub(super) fn abandon(&mut self) {
+        self.pending = 0;
+        let Some(file) = &self.file else {
+            return;
+        };
+        // The cut may itself not reach the disk: the next segment tells of it in any case.
+        let is_cut = file.set_len(self.length).is_ok();
+        if !is_cut || self.length > 0 {
+            self.leave();
+        }
+    }
+
+    fn leave(&mut self) {
+        self.file = None;
+        self.cuts.push(Cut {
+            segment: self.segment,
+            length: self.length,
+        });
+    }
+
+    fn begin(&mut self) -> io::Result<Arc<File>> {
         let segment = self.segment + 1;
         let mut options = OpenOptions::new();
         let options = options.append(true).create_new(true).mode(0o600);
         let worker = self.worker;
-        let file = options.open(Number { worker, segment }.path(&self.dir))?;
+        let file = Arc::new(options.open(Number { worker, segment }.path(&self.dir))?);
         self.segment = segment;
         self.length = 0;
-        self.file = Some(file);
-        let mut lines = Vec::new();
-        for &cut in &self.cuts {
-            line::cut(&mut lines, cut);
-        }
-        if let Err(error) = self.write(&lines) {
-            // Without its first lines it must not be used.
-            self.file = None;
-            return Err(error);
-        }
-        self.cuts.clear();
-        Ok(())
+        self.is_new = true;
+        self.file = Some(file.clone());
+        Ok(file)
     }
 }
 

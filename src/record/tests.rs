@@ -4,6 +4,8 @@
 
 mod crash;
 mod journal;
+mod keeping;
+mod refused;
 mod replay;
 
 use std::path::Path;
@@ -19,6 +21,11 @@ use crate::policy::{Amount, Limit, Window};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
+}
+
+/// Where syncs cost nothing, if the system has such a place: for tests that make a thousand snapshots and cut no power.
+fn folder_in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| folder())
 }
 
 fn entry<'a>(tool: &'a str, keys: &'a [&'a str]) -> Entry<'a> {
@@ -39,6 +46,29 @@ fn name(worker: u32, segment: u32) -> String {
 
 fn clock() -> (Clock, Hands) {
     Clock::manual(START)
+}
+
+fn opened(dir: &Path, worker: u32) -> (Journal, JournalWriter) {
+    Journal::open(dir, worker, clock().0, Keeping::default()).unwrap()
+}
+
+fn opened_with(dir: &Path, keeping: Keeping) -> (Journal, JournalWriter) {
+    Journal::open(dir, 0, clock().0, keeping).unwrap()
+}
+
+impl segment::Segments {
+    /// Writes and acknowledges without a disk's word.
+    fn append(&mut self, lines: &[u8]) -> std::io::Result<()> {
+        self.write(lines)?;
+        self.acknowledge(segment::Synced::No);
+        Ok(())
+    }
+}
+
+impl segment::Unsynced {
+    fn names_folder(&self) -> bool {
+        self.folder.is_some()
+    }
 }
 
 /// Runs a future beside its writer, on one thread, as a worker does.

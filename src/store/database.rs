@@ -53,7 +53,7 @@ pub(super) enum Message {
     Version(Sender<Version>),
     Anchor(Sender<Option<Anchor>>),
     SaveAnchor(Anchor, Sender<()>),
-    Counters(Sender<KeptCounters>),
+    Counters(Sender<Option<KeptCounters>>),
     SaveCounters(KeptCounters, Sender<()>),
     CountersSecret([u8; 32], Sender<[u8; 32]>),
     Catalogue(Box<str>, Sender<Option<KeptCatalogue>>),
@@ -78,7 +78,9 @@ impl Database {
             let connection = Connection::open(&path)?;
             connection.busy_timeout(BUSY_WAIT)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            // A power cut must not bring a revoked grant back to life, nor take the secret away that counters are named
+            // by. There is a handful of writes a minute, so that a sync for each costs nothing.
+            connection.pragma_update(None, "synchronous", "FULL")?;
             let form = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
             Ok((connection, form))
         };
@@ -242,11 +244,14 @@ impl Database {
         Ok(())
     }
 
-    fn counters(&self) -> Kept<KeptCounters> {
+    fn counters(&self) -> Kept<Option<KeptCounters>> {
         let newest = self
             .connection
             .query_row("SELECT newest FROM snapshot", [], |row| time(row, 0))
             .optional()?;
+        let Some(newest) = newest else {
+            return Ok(None);
+        };
         let mut counters = self.connection.prepare("SELECT key, past FROM counters")?;
         let counters = counters.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut positions = self
@@ -259,11 +264,11 @@ impl Database {
                 offset: row.get::<_, i64>(2)?.cast_unsigned(),
             })
         })?;
-        Ok(KeptCounters {
-            newest: newest.unwrap_or_default(),
+        Ok(Some(KeptCounters {
+            newest,
             counters: counters.collect::<Kept<_>>()?,
             positions: positions.collect::<Kept<_>>()?,
-        })
+        }))
     }
 
     fn save_counters(&mut self, kept: &KeptCounters) -> Kept<()> {
@@ -294,7 +299,6 @@ impl Database {
         transaction.commit()
     }
 
-    /// On the disk before it is used, even if the power goes: keys made with a lost one would name nothing any more.
     fn counters_secret(&self, fresh: [u8; 32]) -> Kept<[u8; 32]> {
         let find = || {
             let secret = "SELECT value FROM secrets WHERE name = 'counters'";
@@ -308,13 +312,10 @@ impl Database {
             // No gateway ever ran here: there is no counter that any secret could name.
             return Ok(fresh);
         }
-        self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.execute(
             "INSERT OR IGNORE INTO secrets (name, value) VALUES ('counters', ?1)",
             params![fresh],
         )?;
-        self.connection
-            .pragma_update(None, "synchronous", "NORMAL")?;
         Ok(find()?.unwrap_or(fresh))
     }
 
@@ -359,4 +360,15 @@ fn found(kept: i64) -> Timestamp {
 
 fn time(row: &Row<'_>, column: usize) -> Kept<Timestamp> {
     row.get(column).map(found)
+}
+
+#[cfg(test)]
+impl Database {
+    /// SQLite's `synchronous`: how sure a commit is of the disk.
+    pub(super) fn synchronous(&self) -> i64 {
+        let found = self
+            .connection
+            .pragma_query_value(None, "synchronous", |row| row.get(0));
+        found.expect("a connection has this setting")
+    }
 }

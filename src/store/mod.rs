@@ -1,7 +1,8 @@
 //! Keeps what outlives the process, in one SQLite file in the data folder.
 //!
 //! It never decides anything and never runs on a caller's thread: one thread owns the database, callers send it one
-//! closed set of messages through a bounded mailbox and wait for the reply, blocking or not.
+//! closed set of messages through a bounded mailbox and wait for the reply, blocking or not. Once a reply is there the disk
+//! has what was kept, whatever the gateway's `durability` says of its journal.
 
 mod database;
 mod folder;
@@ -179,8 +180,8 @@ impl Store {
         self.send(|to| Message::SaveAnchor(anchor, to))
     }
 
-    /// The counters as they were saved last; none before the first time.
-    pub fn counters(&self) -> Reply<KeptCounters> {
+    /// The counters as they were saved last; `None` before the first time.
+    pub fn counters(&self) -> Reply<Option<KeptCounters>> {
         self.send(Message::Counters)
     }
 

@@ -60,6 +60,17 @@ function freePort() {
   });
 }
 
+/** Open, but for limits that the server's own answers are counted by. */
+const policy = {
+  version: "1",
+  default: "allow",
+  tools: {
+    echo: { limits: [{ counter: "echoes", window: "hour", max: 1000 }] },
+    "get-sum": { limits: [{ counter: "sums", window: "hour", max: 2, refund_on: ["error_result", "rpc_error"] }] },
+    "trigger-long-running-operation": { limits: [{ counter: "running", concurrent: 2 }] },
+  },
+};
+
 const children = [];
 function stopChildren() {
   for (const child of children) if (child.exitCode === null) child.kill("SIGKILL");
@@ -87,11 +98,11 @@ async function startServer() {
 /** toolgate in front of upstream; returns its endpoint and a token. */
 async function startGateway(folder, upstream) {
   const config = join(folder, "toolgate.toml");
-  writeFileSync(join(folder, "open.json"), JSON.stringify({ version: "1", default: "allow" }));
+  writeFileSync(join(folder, "open.json"), JSON.stringify(policy));
   writeFileSync(
     config,
     `listen = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\ndata = "data"\n[servers.everything]\nurl = ${JSON.stringify(upstream)}\n` +
-      `[policies]\nopen = "open.json"\n[grants.agent]\nservers = { everything = "open" }\n`,
+      `[policies]\nopen = "open.json"\n[grants.agent]\nquota = true\nservers = { everything = "open" }\n`,
   );
   const token = execFileSync(binary, ["grant", "new", "agent", "--config", config], { encoding: "utf8" }).trim();
   const log = openSync(join(folder, "stderr.log"), "a");
@@ -186,6 +197,28 @@ async function progressWhileRunning(client) {
   check("an errand run because of the first progress is back before the last progress", at("errand 1") < at("progress 4"), order);
 }
 
+/** What only a gateway does: counts that depend on how the server answered. */
+async function limits(client) {
+  const call = (name, args) => client.callTool({ name, arguments: args });
+  const denial = (result) => result._meta?.["toolgate/denial"];
+  const echo = await call("echo", { message: "x" });
+  const quota = echo._meta?.["toolgate/quota"];
+  check("a result says what is left", quota?.length === 1 && quota[0].limit === 1000 && quota[0].remaining < 1000 && quota[0].window === "hour", quota);
+  const long = () => call("trigger-long-running-operation", { duration: 3, steps: 1 });
+  const three = await Promise.all([long(), long(), long()]);
+  const refused = three.filter(denial);
+  check("of three at once, two run", refused.length === 1 && three.every((result) => denial(result) || !result.isError), three);
+  const told = denial(refused[0]);
+  check("the third is told the limit, and no time", told?.rule.endsWith("/limits/running") && told?.limit === 2 && !("retry_after_ms" in told), told);
+  check("once they have ended there is room again", !(await long()).isError);
+  const wrong = [await call("get-sum", { a: "x", b: 1 }).catch(Object), await call("get-sum", { a: "x", b: 2 }).catch(Object)];
+  check("the server refuses what is no number", wrong.every((result) => (result.isError || result instanceof Error) && !denial(result)), wrong);
+  const sums = [];
+  for (let n = 0; n < 3; n += 1) sums.push(await call("get-sum", { a: n, b: 1 }));
+  check("what the server refused was given back", sums.slice(0, 2).every((sum) => !sum.isError), sums);
+  check("what it did was not", denial(sums[2])?.remaining === 0, sums[2]);
+}
+
 async function standingStream(client, watch, heard) {
   const type = await within(30_000, "GET stream", watch.opened.promise);
   check("the GET stream opens as an event stream", type?.startsWith("text/event-stream"), type);
@@ -244,6 +277,7 @@ async function run(folder) {
   check("initialize names the server", client.getServerVersion()?.name === "mcp-servers/everything", client.getServerVersion());
   await listAndCall(client);
   await progressWhileRunning(client);
+  if (token) await limits(client);
   await standingStream(client, watch, heard);
   await end(transport, watch, url, headers);
   await client.close();

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 
 use super::{Agent, PATIENCE, Reply, Wire, until};
@@ -99,6 +99,16 @@ impl Folder {
 
     pub(crate) fn serve(&self) -> Gateway {
         self.serve_as(self.program(), &["serve"])
+    }
+
+    /// A gateway whose files can be kept from growing, see [`Gateway::keep_files_from_growing`]: a write that would then
+    /// answers with an error, because the signal that would end the process is ignored.
+    pub(crate) fn serve_on_a_disk_that_fills(&self) -> Gateway {
+        let mut program = Command::new("sh");
+        program.current_dir(self.dir.path());
+        let ignoring = "trap '' XFSZ; exec \"$0\" \"$@\"";
+        let arguments = ["-c", ignoring, env!("CARGO_BIN_EXE_toolgate"), "serve"];
+        self.serve_as(program, &arguments)
     }
 
     /// Starts a gateway; returns when it has said where it listens.
@@ -236,6 +246,22 @@ impl Gateway {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).expect("it is our own child");
+    }
+
+    /// No file of the gateway can grow until `let_files_grow` gets what this returns.
+    pub(crate) fn keep_files_from_growing(&self) -> Rlimit {
+        self.limit_files(Rlimit {
+            current: Some(0),
+            maximum: None,
+        })
+    }
+
+    pub(crate) fn let_files_grow(&self, before: Rlimit) {
+        self.limit_files(before);
+    }
+
+    fn limit_files(&self, limit: Rlimit) -> Rlimit {
+        prlimit(Some(self.pid()), Resource::Fsize, limit).expect("it is our own child")
     }
 
     /// Waits for the process to end.

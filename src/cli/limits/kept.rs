@@ -2,6 +2,7 @@
 //!
 //! It never writes there: no lock, no anchor, no snapshot, no file that SQLite would leave behind.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use crate::catalogue::{Catalogue, Known};
@@ -68,6 +69,8 @@ fn told(store: &Store) -> Result<Told, StoreError> {
 pub(super) fn grants(config: &Config, roster: &Roster, counters: &Counters) -> Grants {
     let counting = Counting {
         counters,
+        // Nothing is charged here.
+        calls: &HashMap::new(),
         guard: config.settings.guard,
         before: None,
     };

@@ -21,7 +21,7 @@ fn fields(line: &Value) -> Vec<&str> {
 #[test]
 fn a_recorded_call_is_in_the_file() {
     let (dir, one) = (folder(), One::new(10));
-    let (journal, writer) = Journal::open(dir.path(), 3, clock().0).unwrap();
+    let (journal, writer) = opened(dir.path(), 3);
     beside(writer, async {
         let calls =
             (0..5).map(|_| journal.decision(one.admit().unwrap(), &entry("t", &["a", "b"])));
@@ -71,7 +71,7 @@ fn rule() -> Rule {
 #[test]
 fn each_refusal_names_its_rule_and_where_that_stands() {
     let dir = folder();
-    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
+    let (journal, writer) = opened(dir.path(), 0);
     let (rule, limit) = (&rule(), &limit(0, 1, Window::MINUTE));
     let retry_after = Duration::from_secs(1);
     let words = Cow::Borrowed("args.a must be a number");
@@ -112,7 +112,7 @@ fn each_refusal_names_its_rule_and_where_that_stands() {
 #[test]
 fn an_outcome_says_what_was_given_back() {
     let (dir, one) = (folder(), One::new(10));
-    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
+    let (journal, writer) = opened(dir.path(), 0);
     let unsent = Settlement::of_unsent(one.admit().unwrap().into_parts().1);
     beside(writer, async {
         for settlement in [Some(&unsent), None] {
@@ -143,7 +143,7 @@ fn what_an_agent_sent_is_bounded_and_has_no_tokens_in_it() {
     let hidden = format!("a{TOKEN}-b");
     let twice = format!("{TOKEN} {TOKEN}");
     let dir = folder();
-    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
+    let (journal, writer) = opened(dir.path(), 0);
     let denial = Denial::Unavailable(Unavailable::Hidden);
     beside(writer, async {
         journal.denied(
@@ -181,7 +181,7 @@ fn a_call_that_cannot_be_written_gets_its_charge_back() {
     // Segment 2 is opened as the last one; 3 is made when it cannot be cut, and is a folder.
     std::fs::create_dir(dir.path().join(name(0, 3))).unwrap();
     std::fs::rename(dir.path().join(name(0, 3)), dir.path().join("aside")).unwrap();
-    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
+    let (journal, writer) = opened(dir.path(), 0);
     std::fs::rename(dir.path().join("aside"), dir.path().join(name(0, 3))).unwrap();
     beside(writer, async {
         for attempt in 1..=3 {
@@ -208,7 +208,7 @@ fn a_call_that_cannot_be_written_gets_its_charge_back() {
 #[test]
 fn a_closed_journal_writes_what_it_has_and_takes_no_more() {
     let (dir, one) = (folder(), One::new(10));
-    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
+    let (journal, writer) = opened(dir.path(), 0);
     let staged = journal.decision(one.admit().unwrap(), &entry("t", &[]));
     journal.close();
     let late = journal.decision(one.admit().unwrap(), &entry("t", &[]));
@@ -225,7 +225,7 @@ fn a_closed_journal_writes_what_it_has_and_takes_no_more() {
 #[test]
 fn a_writer_that_is_dropped_writes_what_it_has() {
     let (dir, one) = (folder(), One::new(10));
-    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
+    let (journal, writer) = opened(dir.path(), 0);
     let staged = journal.decision(one.admit().unwrap(), &entry("t", &[]));
     drop(writer);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -238,7 +238,7 @@ fn a_writer_that_is_dropped_writes_what_it_has() {
 #[test]
 fn too_many_waiting_lines_are_refused_at_once() {
     let (dir, one) = (folder(), One::new(1_000));
-    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
+    let (journal, writer) = opened(dir.path(), 0);
     let key = "k".repeat(128);
     let keys = vec![&*key; 64];
     // Each line has more than 8 KiB, so that 600 do not fit into the 4 MiB that may wait.
@@ -255,7 +255,7 @@ fn too_many_waiting_lines_are_refused_at_once() {
 #[test]
 fn lines_that_nobody_waits_for_leave_room_for_those_that_someone_does() {
     let (dir, one) = (folder(), One::new(1));
-    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
+    let (journal, writer) = opened(dir.path(), 0);
     let key = "k".repeat(128);
     let keys = vec![&*key; 64];
     let denial = Denial::Unavailable(Unavailable::Hidden);
@@ -283,7 +283,7 @@ fn a_full_segment_is_followed_by_the_next() {
     let dir = folder();
     let full = std::fs::File::create(dir.path().join(name(0, 1))).unwrap();
     std::os::unix::fs::FileExt::write_at(&full, b"\n", (64 << 20) - 1).unwrap();
-    let (journal, writer) = Journal::open(dir.path(), 0, clock().0).unwrap();
+    let (journal, writer) = opened(dir.path(), 0);
     let denial = Denial::Unavailable(Unavailable::Hidden);
     beside(writer, async {
         journal.denied(&entry("t", &[]), &denial);
