@@ -97,6 +97,7 @@ mod tests {
         let counting = Counting {
             counters,
             guard: GuardSettings::default(),
+            calls: &HashMap::new(),
             before: None,
         };
         Grants::build(&roster, &BTreeMap::from([("g".into(), entitled)]), counting)
