@@ -5,6 +5,8 @@
 //! after `--` does one thing only: `baseline`, `threads`, `memory`, `whole` (as without a word, and with 10,000 keys too);
 //! any other word lets criterion time the one-thread cases whose names have it.
 
+#![allow(clippy::print_stdout)] // What was measured is told there.
+
 #[path = "charge/baseline.rs"]
 mod baseline;
 #[path = "charge/memory.rs"]

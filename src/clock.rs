@@ -51,9 +51,11 @@ impl fmt::Display for Timestamp {
 
 /// Where the timeline lies: what to add to the time since boot, and during which boot that holds.
 ///
-/// It is kept in the store. During the same boot it is used again as it is, so that a wall clock set while the gateway
-/// was down changes nothing. After a reboot the wall clock places it anew: a wall clock stepped while the machine was
-/// down is the one way to move a window, and even then never behind what was already counted.
+/// It is kept in the store. During the same boot it is used again as it is, so that a wall clock set meanwhile changes
+/// nothing. After a reboot the wall clock places it anew, because nothing else knows how long the machine was down: a wall
+/// clock that is then ahead of where the timeline would be, set forward before the reboot or while the machine was down,
+/// is the one way to move a window, once and by as much. One that is behind moves nothing: time is never placed at or
+/// before what was already counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anchor {
     /// The kernel's id of the boot; empty where the kernel does not tell, which counts as a new boot each time.
@@ -74,7 +76,7 @@ impl Anchor {
         Anchor::choose(kept, newest, &now)
     }
 
-    fn choose(kept: Option<Anchor>, newest: Timestamp, now: &Readings) -> Anchor {
+    pub(crate) fn choose(kept: Option<Anchor>, newest: Timestamp, now: &Readings) -> Anchor {
         let boot_id = now.boot_id.trim();
         let offset = match kept {
             Some(kept) if !boot_id.is_empty() && *kept.boot_id == *boot_id => kept.offset,
@@ -88,10 +90,15 @@ impl Anchor {
     }
 }
 
-struct Readings {
-    boot_id: String,
-    since_boot: i64,
-    wall: i64,
+/// What a machine's clocks say at one moment, in nanoseconds.
+#[derive(Debug, Clone)]
+pub(crate) struct Readings {
+    /// The kernel's id of the boot.
+    pub(crate) boot_id: String,
+    /// Since boot, suspended time included.
+    pub(crate) since_boot: i64,
+    /// Since 1970, as people set it.
+    pub(crate) wall: i64,
 }
 
 /// Tells the time. Cheap to clone; all clones tell the same.

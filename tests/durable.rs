@@ -4,6 +4,9 @@
 
 mod support;
 
+use std::fs;
+use std::path::PathBuf;
+
 use support::{Agent, Folder, Gateway, Upstream, at_most, until};
 
 /// A gateway with these settings and one limit of ten.
@@ -64,4 +67,102 @@ fn with_best_effort_a_call_runs_that_cannot_be_recorded_and_a_start_warns_of_it(
     assert_eq!(ran(&agent, 9), 3, "what ran counts as long as this runs");
     assert_eq!(upstream.calls(), 10);
     assert_eq!(gateway.metric("toolgate_journal_failures_total"), 0.0);
+}
+
+/// Seven calls of ten, and then the gateway is killed.
+fn seven_and_a_kill() -> (Upstream, Folder, String) {
+    let (upstream, folder, token) = stage("");
+    let gateway = folder.serve();
+    assert_eq!(ran(&gateway.agent(&token), 7), 7);
+    gateway.kill();
+    (upstream, folder, token)
+}
+
+/// What a start says that does not come about.
+fn refusal(folder: &Folder) -> String {
+    let output = folder.run(&["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The worker's journal that has lines.
+fn written_segment(folder: &Folder) -> PathBuf {
+    let files = fs::read_dir(folder.path("toolgate-data/journal")).expect("there is a journal");
+    let mut paths = files.map(|file| file.expect("a file").path());
+    let has_lines = |path: &PathBuf| support::folder::length(path) > 0;
+    paths.find(has_lines).expect("seven calls left lines")
+}
+
+#[test]
+fn a_garbled_line_stops_a_start_until_a_person_decides() {
+    let (_upstream, folder, token) = seven_and_a_kill();
+    let path = written_segment(&folder);
+    let text = fs::read_to_string(&path).expect("the journal is text");
+    fs::write(&path, format!("garbled\n{text}")).expect("it can be written");
+    let said = refusal(&folder);
+    let file = path.file_name().and_then(|name| name.to_str());
+    for word in [
+        "line 1 of the journal",
+        file.expect("a name"),
+        "delete that line",
+    ] {
+        assert!(said.contains(word), "no {word:?} in: {said}");
+    }
+    fs::write(&path, text).expect("it can be written");
+    assert_eq!(ran(&folder.serve().agent(&token), 7), 3);
+}
+
+#[test]
+fn a_journal_that_is_gone_stops_a_start() {
+    let (_upstream, folder, _token) = seven_and_a_kill();
+    fs::remove_dir_all(folder.path("toolgate-data/journal")).expect("it was there");
+    let said = refusal(&folder);
+    assert!(said.contains("0-00000001.jsonl is missing"), "{said}");
+}
+
+#[test]
+fn a_store_that_is_gone_stops_a_start() {
+    let (_upstream, folder, _token) = seven_and_a_kill();
+    for file in ["toolgate.db", "toolgate.db-wal", "toolgate.db-shm"] {
+        // A store that nobody has open may have only the first.
+        let _ = fs::remove_file(folder.path("toolgate-data").join(file));
+    }
+    folder.grant("g");
+    let said = refusal(&folder);
+    assert!(
+        said.contains("the store beside it knows nothing of"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_torn_last_line_stops_nothing() {
+    let (_upstream, folder, token) = seven_and_a_kill();
+    let path = written_segment(&folder);
+    let text = fs::read_to_string(&path).expect("the journal is text");
+    fs::write(&path, format!("{text}{{\"kind\":\"deci")).expect("it can be written");
+    let gateway = folder.serve();
+    assert_eq!(ran(&gateway.agent(&token), 7), 3);
+    assert!(gateway.stop().success(), "nobody waits for a denial's line");
+    let denied = |line: &serde_json::Value| line["decision"] == "deny";
+    assert_eq!(
+        folder.journal().iter().filter(|line| denied(line)).count(),
+        4,
+        "whole lines behind whole lines"
+    );
+}
+
+#[test]
+fn counts_outlive_a_kill_and_another_number_of_workers() {
+    let (upstream, folder, token) = seven_and_a_kill();
+    let config = fs::read_to_string(folder.path("toolgate.toml")).expect("it was written");
+    for (workers, runs) in [(1, 2), (3, 1)] {
+        let other = format!("workers = {workers}\n");
+        folder.write("toolgate.toml", &config.replace("workers = 2\n", &other));
+        let gateway = folder.serve();
+        assert_eq!(ran(&gateway.agent(&token), runs), runs, "{workers} workers");
+        gateway.kill();
+    }
+    assert_eq!(ran(&folder.serve().agent(&token), 3), 0);
+    assert_eq!(upstream.calls(), 10);
 }

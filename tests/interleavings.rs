@@ -1,10 +1,11 @@
 //! The counters' own code under a scheduler that runs every order in which two or three threads can come, and random
 //! orders of more.
 //!
-//! What is modelled: every lock (the map's tables, each counter, the guard, the tallies' table) and every shared number
-//! (how many counters are open, in all and for each grant, and since when), and the look at how many handles a counter
-//! has. What is not: the reordering of memory by the machine, for the scheduler is sequentially consistent, though all but
-//! those numbers lies behind locks; and the `OnceLock` of an account's slot, which here nobody waits in.
+//! What is modelled: each counter's lock, the guard's and the tallies', every shared number (how many counters are open, in
+//! all and for each grant, and since when), and when a sweep counts the handles. What is not: dashmap, whose place a table
+//! behind one lock takes that works in the same steps (`interleavings/map.rs`); the reordering of memory by the machine,
+//! for the scheduler is sequentially consistent, though all but those numbers lies behind locks; and the `OnceLock` of an
+//! account's slot, in which nobody waits here.
 //!
 //! The random orders are 50,000; `TOOLGATE_SCHEDULES` says otherwise.
 
@@ -24,7 +25,7 @@ use toolgate::{clock, policy};
 use clock::Timestamp;
 use counters::{Account, Admitted, Bounds, Counters, Guard, GuardSettings, Holder, Secret, Taken};
 
-/// The files of `src/counters` as they are, but for `sync.rs`.
+/// The files of `src/counters` as they are, but for `map.rs` and `sync.rs`.
 #[path = "../src/counters"]
 mod counters {
     mod account;
@@ -38,6 +39,7 @@ mod counters {
     mod held;
     mod history;
     mod key;
+    #[path = "../../tests/interleavings/map.rs"]
     mod map;
     mod open;
     mod period;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The long suites: the same promises as run.sh with far more repetitions and random inputs, and what each real server does by itself.
-# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_PAIRS, TOOLGATE_SCHEDULES, TOOLGATE_REPETITIONS, TOOLGATE_FUZZ_SECONDS.
+# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_PAIRS, TOOLGATE_SCHEDULES, TOOLGATE_STEADY,
+# TOOLGATE_CRASHES, TOOLGATE_REPETITIONS, TOOLGATE_FUZZ_SECONDS.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/suites.sh"
 export PROPTEST_CASES=${PROPTEST_CASES:-20000}
@@ -8,6 +9,10 @@ export PROPTEST_CASES=${PROPTEST_CASES:-20000}
 export TOOLGATE_PAIRS=${TOOLGATE_PAIRS:-250000}
 # Random orders in which four threads charge, give back and sweep.
 export TOOLGATE_SCHEDULES=${TOOLGATE_SCHEDULES:-1000000}
+# How often 64 connections hammer one limit, and how often the gateway is killed under that load.
+export TOOLGATE_STEADY=${TOOLGATE_STEADY:-100}
+export TOOLGATE_CRASHES=${TOOLGATE_CRASHES:-100}
+# How often the clients talk to real servers.
 export TOOLGATE_REPETITIONS=${TOOLGATE_REPETITIONS:-20}
 # How long each fuzz target looks for inputs that break a promise.
 export TOOLGATE_FUZZ_SECONDS=${TOOLGATE_FUZZ_SECONDS:-300}

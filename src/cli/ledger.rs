@@ -3,6 +3,7 @@
 //! It never opens a folder that another gateway uses: two would each admit a full limit.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,12 +13,12 @@ use tokio::runtime::Handle;
 use super::terminal::CliError;
 use crate::catalogue::{Catalogue, Known};
 use crate::clock::{Anchor, Clock};
-use crate::config::Config;
-use crate::counters::{Bounds, Counters, Secret};
-use crate::gateway::{Bodies, Materials, Shared, Snapshot, Stopping};
+use crate::config::{Config, Settings};
+use crate::counters::{Counters, Secret};
+use crate::gateway::{Bodies, Materials, Parked, Shared, Snapshot, Stopping};
 use crate::record::{self, Metrics};
 use crate::sessions::{Clients, SESSIONS_MAX, Sessions};
-use crate::store::{DataLock, KeptGrant, Position, Store};
+use crate::store::{DataLock, Position, Roster, Store};
 
 /// What a run brings with it.
 #[derive(Debug, Clone, Copy)]
@@ -44,24 +45,20 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Opens the folder, makes it if it is not there, and restores every window from the last snapshot and the journal.
-    pub(super) fn open(dir: &Path, bounds: Bounds) -> Result<Ledger, CliError> {
+    pub(super) fn open(dir: &Path, settings: &Settings) -> Result<Ledger, CliError> {
         let lock = DataLock::take(dir).map_err(CliError::failed)?;
         let store = Store::open(dir).map_err(CliError::failed)?;
         let journal = dir.join("journal");
         let replayed = record::replay(&store, &journal).map_err(CliError::failed)?;
-        if replayed.garbled_lines > 0 {
-            tracing::error!(
-                lines = replayed.garbled_lines,
-                "the journal has lines that cannot be read; was it tampered with?"
-            );
-        }
         let kept = store.anchor().wait().map_err(CliError::failed)?;
         let anchor = Anchor::place(kept, replayed.history.newest());
         store
             .save_anchor(anchor.clone())
             .wait()
             .map_err(CliError::failed)?;
-        let counters = Counters::restored(&replayed.history, bounds, secret(&store)?);
+        let secret = secret(&store)?;
+        let counters = Counters::restored(&replayed.history, settings.counters, secret);
+        record::begin(&journal, workers(settings)).map_err(CliError::failed)?;
         let kept = record::compact(&store, &journal, &[]).map_err(CliError::failed)?;
         Ok(Ledger {
             store,
@@ -73,16 +70,16 @@ impl Ledger {
         })
     }
 
-    /// What all workers share, for a configuration and the grants in `rows`.
+    /// What all workers share, for a configuration and the grants of the roster.
     pub(super) fn shared(
         &self,
         config: &Config,
-        rows: &[KeptGrant],
+        roster: &Roster,
         around: Around<'_>,
     ) -> Result<Arc<Shared>, CliError> {
         let metrics = Arc::new(Metrics::new());
         let materials = Materials {
-            rows,
+            roster,
             counters: &self.counters,
             metrics: &metrics,
             sessions: around.sessions,
@@ -100,6 +97,7 @@ impl Ledger {
             clock: self.clock.clone(),
             store: self.store.clone(),
             bodies: Bodies::default(),
+            parked: Parked::default(),
             stopping: Stopping::default(),
         }))
     }
@@ -118,6 +116,12 @@ impl Ledger {
         record::compact(&self.store, &self.journal, &[]).map_err(CliError::failed)?;
         Ok(())
     }
+}
+
+/// How many journals there will be.
+fn workers(settings: &Settings) -> NonZeroU32 {
+    let workers = u32::try_from(settings.workers).ok();
+    workers.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
 }
 
 /// The secret behind the counters' keys: another one would name other counters.

@@ -12,6 +12,7 @@ mod excerpt;
 mod explain;
 mod grant;
 mod ledger;
+mod limits;
 mod schema;
 mod serve;
 mod terminal;
@@ -22,10 +23,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use terminal::CliError;
 
+use crate::counters::CALL_MAX_DEFAULT;
+use crate::policy::Window;
 use crate::record::Durability;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -36,7 +40,7 @@ const EXIT_CODES: &str = "Exit codes:
 const SERVE_HELP: &str = r#"A configuration file, toolgate.toml:
 
   listen = "127.0.0.1:7080"         # agents connect here
-  admin  = "127.0.0.1:7081"         # /metrics, /healthz, /readyz
+  admin  = "127.0.0.1:7081"         # /metrics, /healthz, /readyz, and /api for operators
 
   [servers.files]                   # a stdio server, started by toolgate
   command = "npx"
@@ -51,6 +55,7 @@ const SERVE_HELP: &str = r#"A configuration file, toolgate.toml:
 
   [grants.support]                  # `toolgate grant new support` prints a token for it
   servers = { files = "careful", github = "careful" }
+  # quota = true                    # results tell in `_meta` what is left of the limits
 
 Further settings, with their defaults:
 
@@ -72,6 +77,16 @@ Further settings, with their defaults:
   # and for each server:
   connect_timeout_seconds = 10
   first_byte_timeout_seconds = 120
+  call_timeout_seconds = 3600       # a tool call in all; so long it counts as in flight where nobody saw its end
+
+The API for operators, at the admin address, in JSON:
+
+  GET  /api/limits?grant=GRANT&server=NAME   where a grant's limits stand now; the keys are those of `limits show`
+  POST /api/limits/reset                     {"grant": …, "server": …, "limit": …}: they begin anew within half a second
+
+`server` and `limit` (a rule id) may be left out: then all are meant. It asks for `Authorization: Bearer` with the token in
+the file admin-token of the data folder, which the first start makes, readable by its owner only: agents must not run as
+that user. The `Host` must be localhost, a loopback address or the admin address.
 
 A file in the mcpServers shape of MCP clients is accepted too, together with --policy.
 Edits of the file and of policies apply to the next call; SIGHUP applies them at once; SIGTERM drains and stops."#;
@@ -109,6 +124,9 @@ enum Command {
     /// Make, list and revoke grants
     #[command(subcommand)]
     Grant(GrantCommand),
+    /// Show where a grant's limits stand, or let them begin anew
+    #[command(subcommand, after_help = limits::HELP)]
+    Limits(limits::LimitsCommand),
     /// Print shell completions
     Completions {
         /// The shell
@@ -161,6 +179,12 @@ struct WrapArgs {
     /// When a call's line counts as written: `write`: limits hold over any end of this process; `fsync`: over a power cut too
     #[arg(long, value_enum, default_value = "write")]
     durability: DurabilityName,
+    /// How long a call may take in all; so long it counts as in flight where nobody saw its end
+    #[arg(long, value_name = "SECONDS", default_value_t = CALL_MAX_DEFAULT.as_secs(), value_parser = call_seconds())]
+    call_timeout: u64,
+    /// Tell the agent in each result what is left of the limits that its call was charged to
+    #[arg(long)]
+    quota: bool,
     /// The server's command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -180,6 +204,11 @@ impl From<DurabilityName> for Durability {
             DurabilityName::Fsync => Durability::Fsync,
         }
     }
+}
+
+/// As in the configuration: a call in flight is counted for no longer than the longest window.
+fn call_seconds() -> RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..=Window::MAX.length().as_secs())
 }
 
 #[derive(Debug, Subcommand)]
@@ -217,6 +246,7 @@ pub fn run() -> ExitCode {
         Command::Convert(args) => convert::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Grant(command) => grant::run(command),
+        Command::Limits(command) => limits::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

@@ -80,6 +80,24 @@ impl Place {
         Ok(config)
     }
 
+    /// The same for a command that contacts no server, and needs no credential for one. Works in a folder where the demo
+    /// has run, too.
+    pub(super) fn quiet_config(&self) -> Result<Config, ConfigError> {
+        let data = self.data.as_deref().unwrap_or(Path::new(DATA_DEFAULT));
+        let default = Path::new(CONFIG_DEFAULT);
+        let mut config = match (&self.config, self.demo) {
+            (Some(path), _) => Config::load_without_environment(path, self.policy.as_deref())?,
+            (None, true) => Config::demo(this_program()),
+            (None, false) if default.exists() => Config::load_without_environment(default, None)?,
+            (None, false) if data.exists() => Config::demo(this_program()),
+            (None, false) => return Err(ConfigError::missing(default)),
+        };
+        if let Some(data) = &self.data {
+            config.data = data.clone();
+        }
+        Ok(config)
+    }
+
     /// What `grant` needs of it. Works in a folder where the demo has run, too.
     pub(super) fn outline(&self) -> Result<Outline, ConfigError> {
         let data = self.data.clone();

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
@@ -27,8 +28,8 @@ pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
     let data = args.data.clone().map_or_else(|| data_folder(&args), Ok)?;
     let wrapped = Wrapped::of(args, &data)?;
     let first = wrapped.config()?;
-    let ledger = Ledger::open(&data, first.settings.counters)?;
-    let rows = [local_grant(&ledger.store)?];
+    let ledger = Ledger::open(&data, &first.settings)?;
+    keep_local_grant(&ledger.store)?;
     let seen = Seen::now(&first.files, &ledger.store);
     let config = wrapped.config()?;
     let operator = tokio::runtime::Builder::new_multi_thread()
@@ -42,7 +43,8 @@ pub(super) fn run(args: WrapArgs) -> Result<ExitCode, CliError> {
         operator: operator.handle(),
         listen: config.listen,
     };
-    let shared = ledger.shared(&config, &rows, around)?;
+    let roster = ledger.store.roster().wait().map_err(CliError::failed)?;
+    let shared = ledger.shared(&config, &roster, around)?;
     let (name, command) = (wrapped.name.clone(), wrapped.command.clone());
     let start = Start {
         sessions: sessions.clone(),
@@ -73,6 +75,8 @@ struct Wrapped {
     name: Box<str>,
     command: ChildCommand,
     keeping: Keeping,
+    call_max: Duration,
+    is_told_quota: bool,
 }
 
 impl Wrapped {
@@ -89,6 +93,8 @@ impl Wrapped {
                 durability: args.durability.into(),
                 audit: Audit::Required,
             },
+            call_max: Duration::from_secs(args.call_timeout),
+            is_told_quota: args.quota,
             // The client chose this process's environment for its server: all of it is passed on.
             command: ChildCommand {
                 command,
@@ -105,14 +111,22 @@ impl Wrapped {
         let spec = ServerSpec {
             name: (&*self.name).into(),
             transport: Transport::Stdio(self.command.clone()),
-            times: Times::default(),
+            times: Times {
+                call: self.call_max,
+                ..Times::default()
+            },
         };
-        let entitlement = Entitlement::to([(self.name.clone(), policy)]);
+        let entitlement = Entitlement {
+            is_told_quota: self.is_told_quota,
+            ..Entitlement::to([(self.name.clone(), policy)])
+        };
         Ok(Config {
             data: self.data.clone(),
             servers: [(self.name.clone(), Arc::new(spec))].into(),
             grants: [(ONLY_GRANT.into(), entitlement)].into(),
             settings: Settings {
+                // One client, one thread, one journal.
+                workers: 1,
                 keeping: self.keeping,
                 ..Settings::default()
             },
@@ -173,10 +187,10 @@ async fn told_to_end() {
 }
 
 /// The one grant is whoever starts this process: nobody can present its token.
-fn local_grant(store: &Store) -> Result<KeptGrant, CliError> {
+fn keep_local_grant(store: &Store) -> Result<(), CliError> {
     let kept = store.grants().wait().map_err(CliError::failed)?;
-    if let Some(kept) = kept.into_iter().find(|grant| &*grant.id == LOCAL_GRANT) {
-        return Ok(kept);
+    if kept.iter().any(|grant| &*grant.id == LOCAL_GRANT) {
+        return Ok(());
     }
     let grant = KeptGrant {
         id: LOCAL_GRANT.into(),
@@ -185,9 +199,8 @@ fn local_grant(store: &Store) -> Result<KeptGrant, CliError> {
         created_at: Timestamp::default(),
         revoked_at: None,
     };
-    let inserted = store.insert_grant(grant.clone()).wait();
-    inserted.map_err(CliError::failed)?;
-    Ok(grant)
+    let inserted = store.insert_grant(grant).wait();
+    inserted.map_err(CliError::failed)
 }
 
 /// A folder for this policy and this command: another start of the same finds the same counts.
@@ -211,4 +224,40 @@ fn data_folder(args: &WrapArgs) -> Result<PathBuf, CliError> {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     Ok(state.join("toolgate").join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::record::Durability;
+
+    #[test]
+    fn the_journal_is_as_durable_as_the_command_line_says() {
+        let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/demo.json");
+        for (more, expected) in [
+            (&[][..], Durability::Write),
+            (&["--durability=write"], Durability::Write),
+            (&["--durability=fsync"], Durability::Fsync),
+        ] {
+            let words = ["toolgate", "wrap", "--policy", policy];
+            let words = words.iter().chain(more).chain(&["--", "server"]);
+            let cli = Cli::try_parse_from(words).expect("valid");
+            let Command::Wrap(args) = cli.command else {
+                panic!("another command");
+            };
+            let wrapped = Wrapped::of(args, Path::new("data")).expect("a command is named");
+            let keeping = wrapped
+                .config()
+                .expect("the demo's policy")
+                .settings
+                .keeping;
+            assert_eq!(
+                (keeping.durability, keeping.audit),
+                (expected, Audit::Required)
+            );
+        }
+    }
 }

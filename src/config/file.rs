@@ -107,6 +107,9 @@ struct Grant {
     servers: BTreeMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
+    /// Whether results tell the agent, in `_meta`, what is left of the limits that its call was charged to. Default false.
+    #[serde(default)]
+    quota: bool,
 }
 
 /// The JSON Schema (2020-12) of the TOML file.
@@ -116,8 +119,8 @@ pub fn json_schema() -> Schema {
         .into_root_schema_for::<File>()
 }
 
-pub(super) fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
-    let mut reading = Reading::new(path, text);
+pub(super) fn read(mut reading: Reading<'_>) -> Result<Config, ConfigError> {
+    let text = reading.text;
     let file: File = match toml::from_str(text) {
         Ok(file) => file,
         Err(error) => {
@@ -154,7 +157,17 @@ fn remedy_for(error: &toml::de::Error) -> &'static str {
 pub(super) struct Reading<'a> {
     path: &'a Path,
     text: &'a str,
+    environment: Environment,
     mistakes: Vec<ConfigMistake>,
+}
+
+/// Whether `${NAME}` is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Environment {
+    /// By the variable, which must be set.
+    Needed,
+    /// It stays as it is written: no server will be contacted.
+    LeftOut,
 }
 
 impl<'a> Reading<'a> {
@@ -162,8 +175,20 @@ impl<'a> Reading<'a> {
         Reading {
             path,
             text,
+            environment: Environment::Needed,
             mistakes: Vec::new(),
         }
+    }
+
+    pub(super) fn with(self, environment: Environment) -> Reading<'a> {
+        Reading {
+            environment,
+            ..self
+        }
+    }
+
+    pub(super) fn environment(&self) -> Environment {
+        self.environment
     }
 
     /// What was read, if nothing is wrong with it.
@@ -336,6 +361,7 @@ impl Reading<'_> {
             let entitlement = Entitlement {
                 servers: covered,
                 tags: tags.collect(),
+                is_told_quota: grant.quota,
             };
             read.insert(name.get_ref().as_str().into(), entitlement);
         }

@@ -24,6 +24,8 @@ use crate::policy::{Format, Policy, PolicyText};
 use crate::record::Keeping;
 use crate::upstream::{ChildCommand, HttpTarget, ServerSpec, Times, Transport};
 
+use file::{Environment, Reading};
+
 pub use file::json_schema;
 pub use mistake::{ConfigError, ConfigMistake};
 pub use one_server::one_server;
@@ -117,6 +119,22 @@ impl Config {
     /// Reads a TOML configuration, or a file in the `mcpServers` shape of MCP clients. `policy` is for the latter,
     /// which names none: it then holds for every server, for the one grant `default`.
     pub fn load(path: &Path, policy: Option<&Path>) -> Result<Config, ConfigError> {
+        Config::read((path, policy), Environment::Needed)
+    }
+
+    /// The same for commands that contact no server: `${NAME}` stays as it is written, so that no credential need be at
+    /// hand.
+    pub fn load_without_environment(
+        path: &Path,
+        policy: Option<&Path>,
+    ) -> Result<Config, ConfigError> {
+        Config::read((path, policy), Environment::LeftOut)
+    }
+
+    fn read(
+        (path, policy): (&Path, Option<&Path>),
+        environment: Environment,
+    ) -> Result<Config, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::unreadable(path, source))?;
         if text.trim_start().starts_with('{') {
@@ -128,7 +146,7 @@ impl Config {
                 ConfigMistake::about(path, what).remedy("leave --policy out"),
             ));
         }
-        file::read(path, &text)
+        file::read(Reading::new(path, &text).with(environment))
     }
 
     /// Names of settings that differ from `before` and are only read at a start.

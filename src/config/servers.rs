@@ -12,8 +12,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::Reading;
+use super::file::{Environment, Reading};
 use super::{bad_server_name, http_transport, server_spec};
+use crate::policy::Window;
 use crate::upstream::{ChildCommand, ServerSpec, Transport};
 
 /// One MCP server: a `url`, or a `command` that toolgate starts.
@@ -43,6 +44,10 @@ pub(super) struct Server {
     connect_timeout_seconds: Option<NonZeroU64>,
     /// How long the first byte of an answer may take. Default 120.
     first_byte_timeout_seconds: Option<NonZeroU64>,
+    /// How long a tool call may take in all, to the last byte of its answer; so long it counts as in flight where nobody
+    /// saw its end. Default 3600, at most 2678400 (31 days).
+    #[schemars(range(max = 2_678_400))]
+    call_timeout_seconds: Option<NonZeroU64>,
 }
 
 impl Reading<'_> {
@@ -77,9 +82,10 @@ impl Reading<'_> {
     fn server(&mut self, name: &str, server: Spanned<Server>) -> Option<ServerSpec> {
         let offset = server.span().start;
         let server = server.into_inner();
-        let (connect, first_byte) = (
+        let (connect, first_byte, call) = (
             server.connect_timeout_seconds,
             server.first_byte_timeout_seconds,
+            server.call_timeout_seconds,
         );
         let transport = match self.transport(offset, server) {
             Ok(transport) => transport,
@@ -92,6 +98,16 @@ impl Reading<'_> {
         let seconds = |seconds: NonZeroU64| Duration::from_secs(seconds.get());
         spec.times.connect = connect.map_or(spec.times.connect, seconds);
         spec.times.first_byte = first_byte.map_or(spec.times.first_byte, seconds);
+        spec.times.call = call.map_or(spec.times.call, seconds);
+        if spec.times.call > Window::MAX.length() {
+            let what = format!("server {name:?} gives its calls more than 31 days");
+            self.say(
+                offset,
+                what,
+                "write at most 2678400 as `call_timeout_seconds`",
+            );
+            return None;
+        }
         Some(spec)
     }
 
@@ -143,6 +159,9 @@ impl Reading<'_> {
 
     /// Replaces `${NAME}` by the environment's value; a variable that is not set is a mistake, not an empty text.
     fn expanded(&mut self, offset: usize, value: &str) -> String {
+        if self.environment() == Environment::LeftOut {
+            return value.to_owned();
+        }
         let mut text = String::new();
         let mut rest = value;
         while let Some((before, after)) = rest.split_once("${") {

@@ -45,8 +45,8 @@ fn a_configuration_says_all_it_can_say() {
          origins = [\"https://o\"]\nbody_max_bytes = 10\nbody_timeout_seconds = 1\ndrain_seconds = 2\n\
          sse_keep_alive_seconds = 3\nconnections_max = 4\ncounters_max = 11\ncounters_per_grant_max = 12\ndurability = \"write\"\naudit = \"best_effort\"\n[guard]\nper_second = 5\nburst = 6\n\
          [servers.c]\ncommand = \"x\"\nargs = [\"y\"]\nenv = {{ A = \"${{PATH}}\" }}\ncwd = \"w\"\n\
-         first_byte_timeout_seconds = 7\n{SERVER}headers = {{ Authorization = \"Bearer z\" }}\nconnect_timeout_seconds = 8\n\
-         {POLICIES}{GRANT}"
+         first_byte_timeout_seconds = 7\ncall_timeout_seconds = 2678400\n{SERVER}headers = {{ Authorization = \"Bearer z\" }}\nconnect_timeout_seconds = 8\n\
+         {POLICIES}{GRANT}quota = true\n"
     );
     let folder = folder(&[("c.toml", &text), ("p.json", POLICY)]);
     let config = Config::load(&folder.path().join("c.toml"), None).expect("valid");
@@ -62,6 +62,9 @@ fn a_configuration_says_all_it_can_say() {
     );
     assert_eq!(config.servers["s"].times.connect, Duration::from_secs(8));
     assert_eq!(config.servers["c"].times.first_byte, Duration::from_secs(7));
+    let calls = ["s", "c"].map(|name| config.servers[name].times.call.as_secs());
+    assert_eq!(calls, [3_600, 31 * 86_400]);
+    assert!(config.grants["g"].is_told_quota);
     let Transport::Stdio(command) = &config.servers["c"].transport else {
         panic!("c is a command")
     };
@@ -113,6 +116,18 @@ const BAD: &[(&str, &str)] = &[
     (
         "durability = \"fsync\"\naudit = \"best_effort\"\n{S}{P}{G}",
         "c.toml:2:9: `audit = \"best_effort\"` gives away what `durability = \"fsync\"` promises",
+    ),
+    (
+        "{S}call_timeout_seconds = 0\n{P}{G}",
+        "c.toml:3:24: invalid value: integer `0`",
+    ),
+    (
+        "{S}call_timeout_seconds = 2678401\n{P}{G}",
+        "c.toml:1:1: server \"s\" gives its calls more than 31 days",
+    ),
+    (
+        "{S}{P}{G}quota = 1\n",
+        "c.toml:7:9: invalid type: integer `1`, expected a boolean",
     ),
     (
         "workers = \"two\"\n{S}{P}{G}",

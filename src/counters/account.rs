@@ -60,6 +60,17 @@ impl Account {
         Account { call_max, ..self }
     }
 
+    /// The same with fresh counters for limits that an operator has reset; `times` tells how often, for the limits that
+    /// the account was made from. What other grants share stays as it is: no grant's reset is theirs.
+    pub fn after_resets(mut self, limits: &[Limit], times: impl Fn(&Limit) -> u64) -> Account {
+        for (slot, limit) in self.slots.iter_mut().zip(limits) {
+            if !limit.scope.is_shared() {
+                slot.key = slot.key.after_resets(times(limit));
+            }
+        }
+        self
+    }
+
     /// Lets a call that is refused anyway pass the grant's guard, so that a flood of such calls meets it too; else how
     /// long until it would. A call that is charged passes the guard in [`super::Counters::charge`].
     pub fn pass_guard(&self, now: Timestamp) -> Result<(), Duration> {

@@ -83,6 +83,19 @@ impl CounterKey {
         CounterKey::cut(hash)
     }
 
+    /// The counter in its place after an operator has reset it so many times. The old one keeps its name, so that it ages
+    /// out by itself and a call in flight gives back to the counter that it paid.
+    pub(super) fn after_resets(self, times: u64) -> CounterKey {
+        if times == 0 {
+            return self;
+        }
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update("resets");
+        hash.update(times.to_le_bytes());
+        CounterKey::cut(hash)
+    }
+
     /// The counter of what was given back to this one because a server failed.
     pub(super) fn of_refunds(self) -> CounterKey {
         let mut hash = Sha256::new();
@@ -93,19 +106,8 @@ impl CounterKey {
 
     /// A hash for a table: half of what the key is.
     pub(super) fn hash(self) -> u64 {
-        let [half, _] = self.halves();
-        half
-    }
-
-    /// Which of so many tables; it says nothing of [`CounterKey::hash`].
-    pub(super) fn shard(self, count: usize) -> usize {
-        let [_, half] = self.halves();
-        usize::from(half.to_le_bytes()[0]) % count
-    }
-
-    fn halves(self) -> [u64; 2] {
-        let number = u128::from_le_bytes(self.0);
-        [number as u64, (number >> 64) as u64]
+        let half = self.0.first_chunk();
+        u64::from_le_bytes(*half.expect("a key has sixteen bytes"))
     }
 
     fn cut(hash: Sha256) -> CounterKey {

@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc as Shared;
 
+use triomphe::Arc;
+
 use super::account::Account;
 use super::bounds::Bounds;
 use super::counter::Counter;
@@ -12,7 +14,7 @@ use super::guard::Guard;
 use super::history::History;
 use super::key::{CounterKey, Holder, Secret};
 use super::map::Map;
-use super::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering, handles};
+use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use super::tally::{Tally, Ticket};
 use crate::clock::Timestamp;
 use crate::policy::Limit;
@@ -107,11 +109,9 @@ impl Counters {
             }
             is_idle
         });
-        for count in released {
-            self.open.fetch_sub(count, Ordering::Relaxed);
-        }
+        self.open.fetch_sub(released, Ordering::Relaxed);
         let mut tallies = self.tallies.lock();
-        tallies.retain(|_, tally| handles(tally) > 1);
+        tallies.retain(|_, tally| Arc::strong_count(tally) > 1);
     }
 
     /// How many counters there are.

@@ -8,7 +8,7 @@ use super::key::CounterKey;
 use super::taken::{Charged, Part, Taken};
 use super::{Account, Counters};
 use crate::clock::Timestamp;
-use crate::policy::{Charge, Failure, Limit};
+use crate::policy::{Charge, Failures, Limit};
 
 /// What is given back of what a call took, and what that is charged to the counters of refunds. For the journal first,
 /// then for [`Counters::give_back`].
@@ -71,12 +71,13 @@ impl Part {
 }
 
 impl Counters {
-    /// What a call that was sent gives back now that it has ended, and whether it ended in a failure. `limits` and
+    /// What a call that was sent gives back now that it has ended, and with which failures: a server may say it in more
+    /// than one way. `limits` and
     /// `account` are those that it was charged by. It takes from the counters of refunds, and gives nothing back yet.
     pub fn settle(
         &self,
         taken: Taken,
-        failure: Option<Failure>,
+        failures: Failures,
         (limits, account): (&[Limit], &Account),
         now: Timestamp,
     ) -> Settlement {
@@ -86,7 +87,7 @@ impl Counters {
         let mut refunded = Vec::new();
         for part in paid {
             let limit = limits.get(part.limit);
-            let asked = limit.filter(|limit| failure.is_some_and(|one| limit.refund_on.has(one)));
+            let asked = limit.filter(|limit| limit.refund_on.meets(failures));
             let counted = asked.and_then(|limit| self.count_refund(part, limit, (account, now)));
             if let Some(counted) = counted {
                 charged.push(counted);

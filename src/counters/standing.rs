@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::counter::Counter;
+use super::counter::{Counter, When};
 use super::{Account, Counters};
 use crate::clock::Timestamp;
 use crate::policy::{Amount, Charge, Limit};
@@ -22,23 +22,41 @@ pub struct Standing {
 impl Counters {
     /// Where the counter stands that a charge is taken from. One that is not there holds nothing.
     pub fn standing(&self, charge: &Charge<'_>, account: &Account, now: Timestamp) -> Standing {
-        let limit = charge.limit;
         let fresh = Standing {
-            left: limit.at_once(),
+            left: charge.limit.at_once(),
             clears: Duration::ZERO,
         };
-        let Some(slot) = account.slots.get(limit.index) else {
-            return fresh;
+        let look = |counter: &mut Counter| counter.standing(charge.limit, now);
+        self.looked_at(charge, account, look).unwrap_or(fresh)
+    }
+
+    /// How long until a charge has room, if nobody else takes it. Of calls in flight, at the latest.
+    pub fn opens(&self, charge: &Charge<'_>, account: &Account, now: Timestamp) -> Duration {
+        let when = When {
+            now,
+            call_max: account.call_max,
         };
+        let look = |counter: &mut Counter| counter.stage(charge, when).err();
+        let refused = self.looked_at(charge, account, look).flatten();
+        refused.map_or(Duration::ZERO, |refused| refused.wait)
+    }
+
+    /// What is to be seen of a charge's counter, if it is there.
+    fn looked_at<T>(
+        &self,
+        charge: &Charge<'_>,
+        account: &Account,
+        look: impl FnOnce(&mut Counter) -> T,
+    ) -> Option<T> {
+        let slot = account.slots.get(charge.limit.index)?;
         if let (None, Some(kept)) = (charge.subject, slot.counter.get()) {
-            return kept.counter.lock().standing(limit, now);
+            return Some(look(&mut kept.counter.lock()));
         }
         let key = match charge.subject {
             Some(subject) => slot.key.of_subject(subject, &self.secret),
             None => slot.key,
         };
-        self.find(key)
-            .map_or(fresh, |kept| kept.counter.lock().standing(limit, now))
+        Some(look(&mut self.find(key)?.counter.lock()))
     }
 }
 

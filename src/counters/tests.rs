@@ -5,7 +5,9 @@
 mod amounts;
 mod bucket;
 mod calendar;
+mod clock;
 mod edits;
+mod flood;
 mod forms;
 mod in_flight;
 mod kept;
@@ -62,7 +64,7 @@ pub(crate) fn limit(index: usize, max: u64, window: Window) -> Limit {
         scope: Scope::Grant,
         by: Box::default(),
         increment: Increment::Constant(Amount::ONE),
-        refund_on: Failures::default(),
+        refund_on: Failures::NONE,
         is_shadow: false,
         on_deny: None,
     }

@@ -1,6 +1,6 @@
 //! The body of a reply to an agent: whole, or streamed through with comments on quiet event streams.
 //!
-//! It never holds back a byte that the upstream has sent, except for events that must be read whole to be filtered.
+//! It never holds back a byte that the upstream has sent, except for events that must be read whole to be filtered or told in.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,7 +11,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::call_record::CallRecord;
+use super::ending::Ending;
 use super::tools_list::EventFilter;
 use crate::upstream::{ForwardError, ReplyBody};
 
@@ -39,7 +39,7 @@ pub(super) struct Stream {
     /// For streams that only listen: draining ends them.
     pub(super) ends_with: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// For tool calls.
-    record: Option<CallRecord>,
+    ending: Option<Ending>,
     has_ended: bool,
 }
 
@@ -69,18 +69,17 @@ impl Stream {
             quiet: None,
             filter: None,
             ends_with: None,
-            record: None,
+            ending: None,
             has_ended: false,
         }
     }
 
-    /// Tells the call's record how this ends.
-    pub(super) fn records(&mut self, record: CallRecord) {
-        self.record = Some(record);
+    /// Lets the call's ending see what passes.
+    pub(super) fn ends(&mut self, ending: Ending) {
+        self.ending = Some(ending);
         if self.source.is_end_stream() {
             // A body of no length is not polled at all.
-            self.has_ended = true;
-            self.end_record();
+            drop(self.end());
         }
     }
 
@@ -104,24 +103,36 @@ impl Stream {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => return Poll::Ready(self.broken(error)),
                 None => {
-                    self.has_ended = true;
-                    self.end_record();
-                    return Poll::Ready(None);
+                    let held = self.end();
+                    return Poll::Ready(Some(held).filter(|held| !held.is_empty()).map(Ok));
                 }
             };
-            let data = match &mut self.filter {
-                Some(filter) => filter.feed(data),
-                None => data,
-            };
-            if self.source.is_end_stream() {
-                // A body of known length is not polled again after its last byte.
-                self.has_ended = true;
-                self.end_record();
-            }
+            let data = self.passed(data);
             if !data.is_empty() {
                 self.quiet.iter_mut().for_each(|quiet| quiet.spoke(&data));
                 return Poll::Ready(Some(Ok(data)));
             }
+        }
+    }
+
+    /// What goes out of a piece that has come.
+    fn passed(&mut self, data: Bytes) -> Bytes {
+        if self.source.is_cancelled() {
+            self.ending.iter_mut().for_each(Ending::abandoned);
+        }
+        let data = match (&mut self.filter, &mut self.ending) {
+            (Some(filter), _) => filter.feed(data),
+            (None, Some(ending)) => ending.saw(data),
+            (None, None) => data,
+        };
+        if !self.source.is_end_stream() {
+            return data;
+        }
+        // A body of known length is not polled again after its last byte.
+        let held = self.end();
+        match held.is_empty() {
+            true => data,
+            false => [data, held].concat().into(),
         }
     }
 
@@ -140,14 +151,17 @@ impl Stream {
 
     fn broken(&mut self, error: ForwardError) -> Option<Result<Bytes, ForwardError>> {
         self.has_ended = true;
-        self.record.iter_mut().for_each(CallRecord::broke_off);
-        self.record = None;
+        if let Some(mut ending) = self.ending.take() {
+            ending.broke_off(&error);
+        }
         Some(Err(error))
     }
 
-    fn end_record(&mut self) {
-        self.record.iter_mut().for_each(CallRecord::ended);
-        self.record = None;
+    /// The source has ended; gives what was held back of it.
+    fn end(&mut self) -> Bytes {
+        self.has_ended = true;
+        let ending = self.ending.take();
+        ending.map_or_else(Bytes::new, |mut ending| ending.ended())
     }
 }
 

@@ -115,6 +115,9 @@ pub(super) async fn run(
     drop(listener);
     connections.close();
     connections.wait().await;
+    // They end with the draining; their lines must be there before the journal closes.
+    worker.parked.close();
+    worker.parked.wait().await;
     Ok(())
 }
 

@@ -4,18 +4,21 @@
 //!
 //! In reading order: [`listener`] takes connections, `door` judges a request's head, `routes` reads its body, `judge` walks
 //! it through the rooms that decide (`definitions` lists a server first where a rule needs that), `tools_call` is the path of a call, `passthrough` and `tools_list` the path of everything else, `body` streams a
-//! reply, `reply` words what the gateway says itself.
+//! reply, `ending` sees how a call ends by it (`parked`: where it ends on another stream), `quota` tells what is left of its limits, `reply` words what the gateway says itself.
 
 mod bodies;
 mod body;
 mod call_record;
 mod definitions;
 mod door;
+mod ending;
 mod judge;
 mod lines;
 mod listener;
 mod own_list;
+mod parked;
 mod passthrough;
+mod quota;
 mod reload;
 mod reply;
 mod routes;
@@ -40,6 +43,7 @@ use crate::store::Store;
 
 pub use bodies::Bodies;
 pub use listener::{ListenError, Listeners};
+pub use parked::Parked;
 pub use reload::{Load, Reloader, Seen, Start, watch};
 pub use snapshot::{Materials, Snapshot};
 pub use workers::{WorkerError, Workers};
@@ -64,6 +68,8 @@ pub struct Shared {
     pub store: Store,
     /// How much of agents' requests is held.
     pub bodies: Bodies,
+    /// Calls whose answers may still come.
+    pub parked: Parked,
     /// How the gateway stops.
     pub stopping: Stopping,
 }

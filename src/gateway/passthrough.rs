@@ -13,7 +13,8 @@ use memchr::memmem;
 use uuid::Uuid;
 
 use super::body::{Body, Quiet, Stream};
-use super::call_record::CallRecord;
+use super::ending::Ending;
+use super::parked::Polled;
 use super::reply;
 use super::snapshot::{Server, UNAUTHORIZED};
 use super::tools_call::Request;
@@ -74,6 +75,7 @@ pub(super) async fn pass(
     let is_list = envelope
         .as_ref()
         .is_some_and(|envelope| envelope.method.is_list());
+    let polled = Polled::of(&worker.shared, &method, &request);
     let scan = (is_list || method == http::Method::GET).then(|| {
         let method = envelope.as_ref().map(|envelope| envelope.method);
         let asked = Asked::by(method, &request.body);
@@ -105,7 +107,7 @@ pub(super) async fn pass(
         Ok(reply) if refuses_us(&reply) => credential_refused(&server, id.as_deref()),
         Ok(reply) => match scan {
             Some(scan) if is_list => list(worker, reply, (scan, id)).await,
-            Some(scan) => listening(worker, reply, (scan, id)),
+            Some(scan) => listening(worker, reply, (scan.polled_by(polled), id)),
             None => stream(worker, reply, None),
         },
         Err(error) => {
@@ -173,13 +175,13 @@ fn is_encoded(reply: &Response<ReplyBody>) -> bool {
 
 /// Streams an upstream's reply to the agent.
 pub(super) fn stream(
-    worker: &Rc<Worker>,
+    worker: &Worker,
     reply: Response<ReplyBody>,
-    record: Option<CallRecord>,
+    ending: Option<Ending>,
 ) -> Response<Body> {
     let (head, mut body) = opened(worker, reply);
-    if let Some(record) = record {
-        body.records(record);
+    if let Some(ending) = ending {
+        body.ends(ending);
     }
     Response::from_parts(head, Body::stream(body))
 }
@@ -199,14 +201,15 @@ pub(super) fn credential_refused(server: &Server, id: Option<&str>) -> Response<
     reply::credential_refused(id)
 }
 
-fn for_the_agent(mut head: http::response::Parts) -> http::response::Parts {
+/// The head without what was said to the gateway.
+pub(super) fn for_the_agent(mut head: http::response::Parts) -> http::response::Parts {
     KEPT_FROM_AGENTS
         .iter()
         .for_each(|name| drop(head.headers.remove(name)));
     head
 }
 
-fn opened(worker: &Rc<Worker>, reply: Response<ReplyBody>) -> (http::response::Parts, Stream) {
+fn opened(worker: &Worker, reply: Response<ReplyBody>) -> (http::response::Parts, Stream) {
     let is_events = is_event_stream(&reply);
     let (head, source) = reply.into_parts();
     let mut head = for_the_agent(head);

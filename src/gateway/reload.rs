@@ -14,7 +14,7 @@ use super::{Materials, Shared, Snapshot};
 use crate::config::{Config, ConfigError};
 use crate::record;
 use crate::sessions::Sessions;
-use crate::store::{Store, Version};
+use crate::store::{KeptReset, Store, Version};
 use crate::upstream::Server;
 
 /// How often files and the store are looked at: an edit is in force within half a second without any signal.
@@ -133,13 +133,13 @@ impl Reloader {
     }
 
     fn apply(&mut self) -> Vec<Server> {
-        let rows = match self.shared.store.grants().wait() {
-            Ok(rows) => rows,
+        let roster = match self.shared.store.roster().wait() {
+            Ok(roster) => roster,
             Err(error) => return self.refused(&error),
         };
         let before = self.shared.snapshot.load_full();
         let materials = Materials {
-            rows: &rows,
+            roster: &roster,
             counters: &self.shared.counters,
             metrics: &self.shared.metrics,
             sessions: &self.sessions,
@@ -155,6 +155,7 @@ impl Reloader {
                     servers = self.config.servers.len(),
                     "reloaded"
                 );
+                before.resets_new_in(&next).for_each(log);
                 self.shared.snapshot.store(Arc::new(next));
                 self.shared.metrics.reloads_applied.increment(1);
                 gone.iter()
@@ -185,6 +186,17 @@ impl Reloader {
             .map(|file| (file.clone(), seen(file)))
             .collect();
     }
+}
+
+/// An operator's act, for whoever asks later why a full limit had room again.
+fn log(KeptReset { which, at, .. }: &KeptReset) {
+    tracing::info!(
+        grant = &*which.grant,
+        server = which.server.as_deref().unwrap_or("(all)"),
+        rule = which.rule.as_deref().unwrap_or("(all)"),
+        %at,
+        "limits reset"
+    );
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -250,7 +250,7 @@ pub(super) fn denied_message(
 }
 
 /// A whole number where it is one, so that a client that counts calls need not know of others.
-fn remaining(left: Amount) -> serde_json::Value {
+pub(super) fn remaining(left: Amount) -> serde_json::Value {
     let text = left.to_string();
     serde_json::from_str(&text).expect("a decimal is JSON")
 }
@@ -301,11 +301,17 @@ pub(super) fn upstream_failed(
         true => StatusCode::GATEWAY_TIMEOUT,
         false => StatusCode::BAD_GATEWAY,
     };
+    json_reply(status, upstream_failed_message(id, error, request_id))
+}
+
+/// The same as a message without HTTP around it.
+pub(super) fn upstream_failed_message(
+    id: Option<&str>,
+    error: &ForwardError,
+    request_id: &str,
+) -> Vec<u8> {
     let data = json!({ "request_id": request_id, "was_sent": error.was_sent() });
-    json_reply(
-        status,
-        mcp::error(id, UPSTREAM, &error.to_string(), Some(data)),
-    )
+    mcp::error(id, UPSTREAM, &error.to_string(), Some(data))
 }
 
 /// An upstream that refused the gateway's own credential.

@@ -17,7 +17,8 @@ use super::bodies::Room;
 use super::body::Body;
 use super::definitions;
 use super::door::{self, Entry, single};
-use super::judge::{Definitions, Judged, Sent};
+use super::judge::{Definitions, Judged, JudgedCall, Sent};
+use super::parked;
 use super::passthrough;
 use super::reply::Refusal;
 use super::tools_call::{Request, tools_call};
@@ -140,6 +141,10 @@ async fn judged(
         came,
         client: None,
     };
+    let (Judged::Call(JudgedCall { envelope, .. }) | Judged::Message { envelope, .. }) = &judged;
+    if !worker.shared.parked.is_empty() {
+        parked::forget_reused(&worker.shared, &request, envelope);
+    }
     Ok(Some(match judged {
         Judged::Call(call) => tools_call(worker, request, call).await,
         Judged::Message { envelope, client } => {

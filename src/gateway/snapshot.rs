@@ -12,7 +12,7 @@ use crate::counters::Counters;
 use crate::grants::{Counting, Grants};
 use crate::record::{Metrics, ServerMetrics};
 use crate::sessions::Sessions;
-use crate::store::KeptGrant;
+use crate::store::{KeptReset, Roster};
 use crate::upstream::{self, ForwardError, ServerFlaw, ServerSpec};
 
 /// The label of an upstream that refused the gateway's own credential.
@@ -35,7 +35,9 @@ pub struct Snapshot {
     pub settings: Settings,
     pub(super) servers: HashMap<Box<str>, Arc<Server>>,
     /// Who may call.
-    pub grants: Grants,
+    pub grants: Arc<Grants>,
+    /// The resets of limits that it goes by.
+    resets: Vec<KeptReset>,
     hosts: Vec<String>,
 }
 
@@ -51,8 +53,8 @@ pub(super) struct Server {
 /// What a snapshot is made from, besides the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Materials<'a> {
-    /// The store's grants.
-    pub rows: &'a [KeptGrant],
+    /// The store's grants, and which of their limits were reset.
+    pub roster: &'a Roster,
     /// The counters, which outlive every snapshot.
     pub counters: &'a Counters,
     /// Where figures go.
@@ -89,15 +91,19 @@ impl Snapshot {
             };
             servers.insert(name.clone(), server);
         }
+        let times = config.servers.iter();
+        let calls = times.map(|(name, spec)| (name.clone(), spec.times.call));
         let counting = Counting {
             counters: from.counters,
+            calls: &calls.collect(),
             guard: config.settings.guard,
-            before: from.before.map(|before| &before.grants),
+            before: from.before.map(|before| &*before.grants),
         };
         Ok(Snapshot {
             settings: config.settings.clone(),
             servers,
-            grants: Grants::build(from.rows, &config.grants, counting),
+            grants: Arc::new(Grants::build(from.roster, &config.grants, counting)),
+            resets: from.roster.resets.clone(),
             hosts: hosts(from.listen),
         })
     }
@@ -115,6 +121,15 @@ impl Snapshot {
             .filter(is_gone)
             .map(|(_, server)| server.upstream.clone())
             .collect()
+    }
+
+    /// Resets of limits that `next` goes by and this one did not.
+    pub(super) fn resets_new_in<'n>(
+        &self,
+        next: &'n Snapshot,
+    ) -> impl Iterator<Item = &'n KeptReset> {
+        let is_new = |reset: &&KeptReset| !self.resets.contains(reset);
+        next.resets.iter().filter(is_new)
     }
 
     /// All servers.

@@ -4,22 +4,24 @@
 
 use std::ops::Range;
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
 
 use super::body::Body;
 use super::call_record::CallRecord;
 use super::door::Entry;
+use super::ending::{Asked, Ending};
 use super::judge::{JudgedCall, Verdict};
+use super::parked;
 use super::passthrough;
+use super::quota::{self, Quota};
 use super::reply;
+use super::snapshot::Server;
 use super::worker::Worker;
 use crate::clock::Timestamp;
-use crate::counters::Settlement;
-use crate::policy::{Denial, Held};
-use crate::record::{self, OutcomeLine, Recorded};
+use crate::policy::{Denial, Failures, Held};
+use crate::record;
 use crate::upstream::{ForwardError, Outgoing, ReplyBody};
 
 /// A request whose body was read.
@@ -35,13 +37,16 @@ pub(super) struct Request {
     pub(super) client: Option<Box<str>>,
 }
 
+/// What is told of an answered call besides its reply, and where its answer may still come.
+type Told = (Option<Quota>, Option<HeaderValue>);
+
 /// What became of a call.
 enum Outcome<'p> {
     Denied(Denial<'p>, Box<str>),
     Waiting(Held<'p>, Box<str>),
     Undecidable,
-    Answered(Response<ReplyBody>, CallRecord),
-    Failed(ForwardError, Recorded<'p>, CallRecord),
+    Answered(Response<ReplyBody>, CallRecord, Told),
+    Failed(ForwardError),
 }
 
 /// Takes a judged call to its end, and tells journal, counters and metrics what became of it.
@@ -73,38 +78,33 @@ pub(super) async fn tools_call(
             worker.shared.metrics.journal_failures.increment(1);
             reply::undecidable(&id, &request_id)
         }
-        Outcome::Answered(reply, mut record) if passthrough::refuses_us(&reply) => {
-            record.ended();
+        Outcome::Answered(reply, record, _) if passthrough::refuses_us(&reply) => {
+            record.ended(Failures::NONE);
             passthrough::credential_refused(&server, Some(&id))
         }
-        Outcome::Answered(reply, record) => passthrough::stream(worker, reply, Some(record)),
-        Outcome::Failed(error, recorded, record) => {
-            tracing::warn!(
-                request_id,
-                server = &*server.spec.name,
-                error = record::chain(&error),
-                "upstream failed"
-            );
-            failed(worker, &error, (recorded, record));
-            reply::upstream_failed(Some(&id), &error, &request_id)
+        Outcome::Answered(reply, record, (quota, session)) => {
+            let id = &*id;
+            let asked = Asked { id, session, quota };
+            let ending = Ending::of(record, &reply, asked);
+            if !ending.changes_json(&reply) {
+                return passthrough::stream(worker, reply, Some(ending));
+            }
+            let whole = quota::whole(worker, reply, ending).await;
+            whole.unwrap_or_else(|error| failed(&server, &error, (id, &request_id)))
         }
+        Outcome::Failed(error) => failed(&server, &error, (&id, &request_id)),
     }
 }
 
-/// Tells of a call that no upstream answered, and gives its charges back if no byte of it was sent.
-fn failed(worker: &Worker, error: &ForwardError, (recorded, record): (Recorded<'_>, CallRecord)) {
-    let metrics = &record.server().metrics;
-    metrics.upstream_error(error.label());
-    let unsent = (!error.was_sent()).then(|| Settlement::of_unsent(recorded.into_taken()));
-    metrics.refunds.increment(u64::from(unsent.is_some()));
-    record.settle(OutcomeLine {
-        upstream: error.label(),
-        latency: Duration::ZERO,
-        settlement: unsent.as_ref(),
-    });
-    if let Some(unsent) = unsent {
-        worker.shared.counters.give_back(unsent);
-    }
+/// In place of a reply that no upstream gave, or not to its end.
+fn failed(server: &Server, error: &ForwardError, (id, request_id): (&str, &str)) -> Response<Body> {
+    tracing::warn!(
+        request_id,
+        server = &*server.spec.name,
+        error = record::chain(error),
+        "upstream failed"
+    );
+    reply::upstream_failed(Some(id), error, request_id)
 }
 
 /// Steps 7 and 8.
@@ -121,27 +121,38 @@ async fn forward<'p>(worker: &Rc<Worker>, request: Request, call: JudgedCall<'p>
             return Outcome::Undecidable;
         }
     };
-    let server = request.entry.server;
+    let Entry { server, grant, .. } = request.entry;
     server.metrics.allowed();
-    let mut record = CallRecord::new(worker.clone(), server.clone(), call.request_id);
+    let seat = (grant.clone(), server.clone());
+    let mut record = CallRecord::new(worker.clone(), seat, call.request_id);
+    let session = parked::session(&request.headers).cloned();
     let outgoing = Outgoing {
         method: http::Method::POST,
         headers: request.headers,
         body: request.body,
         envelope: Some(call.envelope),
-        grant: request.entry.grant.id.clone(),
+        grant: grant.id.clone(),
     };
     let left = worker.shared.clock.now();
     let upstream = worker.upstream(&server);
-    match upstream.call(&recorded, outgoing).await {
+    match upstream
+        .call(&recorded, outgoing, left.since(request.came))
+        .await
+    {
         Ok(reply) => {
             server.metrics.latency(
                 left.since(request.came),
                 worker.shared.clock.now().since(left),
             );
+            let quota = Quota::of(&worker.shared, (&grant, &server), recorded.charges());
             record.answered(reply.status());
-            Outcome::Answered(reply, record)
+            record.took(recorded.into_taken());
+            Outcome::Answered(reply, record, (quota, session))
         }
-        Err(error) => Outcome::Failed(error, recorded, record),
+        Err(error) => {
+            record.took(recorded.into_taken());
+            record.failed(&error);
+            Outcome::Failed(error)
+        }
     }
 }

@@ -11,6 +11,7 @@ use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 
 use super::body::Body;
+use super::parked::Polled;
 use super::snapshot::Server;
 use super::{Shared, reply};
 use crate::catalogue::{Known, Page, Tool};
@@ -52,6 +53,8 @@ pub(super) struct ListScan {
     server: Arc<Server>,
     asked: Asked,
     reader: Reader,
+    /// For streams on which answers to calls may come.
+    polled: Option<Polled>,
 }
 
 impl std::fmt::Debug for ListScan {
@@ -80,7 +83,13 @@ impl ListScan {
             server,
             asked,
             reader: Reader::new(Duplicates::Refused),
+            polled: None,
         }
+    }
+
+    /// The same for a stream on which answers to calls may come.
+    pub(super) fn polled_by(self, polled: Option<Polled>) -> ListScan {
+        ListScan { polled, ..self }
     }
 
     /// Scans a message of a stdio server; tells the raw id of a reply too.
@@ -224,6 +233,9 @@ impl EventFilter {
         let Some(data) = event.data().filter(|data| !data.is_empty()) else {
             return out.extend_from_slice(event.raw());
         };
+        if let Some(polled) = &self.scan.polled {
+            polled.saw(&data);
+        }
         match self.scan.scan(&data, false) {
             Scanned::Passes => out.extend_from_slice(event.raw()),
             Scanned::Filtered(data) => out.extend_from_slice(&event.with_data(&data)),

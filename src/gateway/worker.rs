@@ -7,9 +7,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
+
 use super::Shared;
 use super::judge::Judge;
 use super::snapshot::Server;
+use crate::json::{Duplicates, Reader};
 use crate::record::Journal;
 use crate::upstream::Upstream;
 
@@ -22,6 +25,10 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) judge: Judge,
     pub(super) journal: Journal,
+    /// Reads replies that must be read.
+    pub(super) replies: RefCell<Reader>,
+    /// Waits for the answers to parked calls.
+    pub(super) parked: TaskTracker,
     upstreams: RefCell<HashMap<Box<str>, Way>>,
 }
 
@@ -32,6 +39,8 @@ impl Worker {
             shared,
             judge,
             journal,
+            replies: RefCell::new(Reader::new(Duplicates::Refused)),
+            parked: TaskTracker::new(),
             upstreams: RefCell::default(),
         })
     }

@@ -3,16 +3,23 @@
 //! A token is compared by its hash alone, and is never kept. A grant that is revoked is not there: the answer is the
 //! same as for a token that never was.
 
+mod find;
+mod fullest;
+mod limits;
 mod token;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::counters::{Account, Counters, Guard, GuardSettings, Holder};
-use crate::policy::Policy;
-use crate::store::KeptGrant;
+use crate::counters::{Account, CALL_MAX_DEFAULT, Counters, Guard, GuardSettings, Holder};
+use crate::policy::{Limit, Policy};
+use crate::store::{KeptReset, Roster};
 
+pub use find::NotFound;
+pub use fullest::Fullest;
+pub use limits::{LimitView, LimitsError, Stand};
 pub use token::{Token, TokenHash};
 
 /// One agent's permission: an id, and a seat at each server that it may reach.
@@ -24,6 +31,8 @@ pub struct Grant {
     pub name: Box<str>,
     /// What its entry says of it, for rules to ask: sorted by key.
     pub tags: Tags,
+    /// Whether results tell it what is left of its limits.
+    pub is_told_quota: bool,
     guard: Arc<Guard>,
     seats: HashMap<Box<str>, Seat>,
 }
@@ -96,39 +105,45 @@ pub struct Entitlement {
     pub servers: BTreeMap<Box<str>, Arc<Policy>>,
     /// `grant.tags`
     pub tags: Tags,
+    /// Whether results tell what is left of the limits.
+    pub is_told_quota: bool,
 }
 
 impl Entitlement {
-    /// These servers, and no tags.
+    /// These servers, no tags, and nothing told of limits.
     pub fn to(servers: impl IntoIterator<Item = (Box<str>, Arc<Policy>)>) -> Entitlement {
         Entitlement {
             servers: servers.into_iter().collect(),
             tags: Arc::default(),
+            is_told_quota: false,
         }
     }
 }
 
 impl Grants {
-    /// The grants of `rows` that are not revoked and whose name the configuration knows. Guards of `before` are kept,
+    /// The grants of the roster that are not revoked and whose name the configuration knows. Guards of `before` are kept,
     /// so that a reload gives nobody a fresh burst.
     pub fn build(
-        rows: &[KeptGrant],
+        roster: &Roster,
         entitlements: &BTreeMap<Box<str>, Entitlement>,
         counting: Counting<'_>,
     ) -> Grants {
-        let live = rows.iter().filter(|row| row.revoked_at.is_none());
+        let live = roster.grants.iter();
+        let live = live.filter(|row| row.revoked_at.is_none());
         let by_hash = live.filter_map(|row| {
             let entitled = entitlements.get(&*row.name)?;
             let hash = TokenHash(row.token_hash);
             let guard = counting.guard(&hash);
+            let of_grant = |reset: &&KeptReset| reset.which.grant == row.id;
+            let resets: Vec<_> = roster.resets.iter().filter(of_grant).collect();
             let seat = |(server, policy): (&Box<str>, &Arc<Policy>)| {
                 let holder = Holder {
                     grant: &row.id,
                     server,
                 };
                 let account = counting
-                    .counters
-                    .account(holder, policy.limits(), guard.clone());
+                    .account(holder, policy, guard.clone())
+                    .after_resets(policy.limits(), |limit| times(&resets, (server, limit)));
                 (
                     server.clone(),
                     Seat {
@@ -144,6 +159,7 @@ impl Grants {
                     id: (&*row.id).into(),
                     name: row.name.clone(),
                     tags: entitled.tags.clone(),
+                    is_told_quota: entitled.is_told_quota,
                     guard,
                     seats,
                 }),
@@ -176,6 +192,11 @@ impl Grants {
         Ok((grant.clone(), token))
     }
 
+    /// All grants, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Grant>> {
+        self.by_hash.values()
+    }
+
     /// How many grants there are.
     pub fn len(&self) -> usize {
         self.by_hash.len()
@@ -200,6 +221,18 @@ impl Grants {
     }
 }
 
+/// How often a limit of a grant at one server was reset, by itself or together with others.
+fn times(resets: &[&KeptReset], (server, limit): (&str, &Limit)) -> u64 {
+    let is_meant = |named: &Option<Box<str>>, name: &str| {
+        let named = named.as_deref();
+        named.is_none_or(|named| named == name)
+    };
+    let meant = resets.iter().filter(|reset| {
+        is_meant(&reset.which.server, server) && is_meant(&reset.which.rule, &limit.rule)
+    });
+    meant.fold(0, |times, reset| times.saturating_add(reset.times))
+}
+
 /// Where grants find their counters and guards.
 #[derive(Debug, Clone, Copy)]
 pub struct Counting<'a> {
@@ -207,11 +240,19 @@ pub struct Counting<'a> {
     pub counters: &'a Counters,
     /// How much a guard lets through.
     pub guard: GuardSettings,
+    /// How long calls of a server may take, where it is not [`CALL_MAX_DEFAULT`].
+    pub calls: &'a HashMap<Box<str>, Duration>,
     /// The grants before this reload.
     pub before: Option<&'a Grants>,
 }
 
 impl Counting<'_> {
+    fn account(&self, holder: Holder<'_>, policy: &Policy, guard: Arc<Guard>) -> Account {
+        let account = self.counters.account(holder, policy.limits(), guard);
+        let call_max = self.calls.get(holder.server);
+        account.with_calls_of(call_max.copied().unwrap_or(CALL_MAX_DEFAULT))
+    }
+
     fn guard(&self, hash: &TokenHash) -> Arc<Guard> {
         let before = self
             .before

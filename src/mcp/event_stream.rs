@@ -158,6 +158,14 @@ impl Event {
         &self.raw
     }
 
+    /// Whether it has an `id` line: from there on the stream can be asked for again.
+    pub fn has_id(&self) -> bool {
+        let lines = self.raw.split(|byte| matches!(byte, b'\n' | b'\r'));
+        lines
+            .map(|line| line.strip_prefix(b"id"))
+            .any(|rest| matches!(rest, Some([] | [b':', ..])))
+    }
+
     /// What its `data` lines say, joined by LF; `None` if it has none.
     pub fn data(&self) -> Option<Cow<'_, [u8]>> {
         match &self.data[..] {

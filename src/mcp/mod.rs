@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of policies and grants, and never decides whether a message may pass.
 
+mod answer;
 mod client_info;
 mod event_stream;
 mod lists;
@@ -11,6 +12,7 @@ mod revision;
 mod subject;
 mod tools;
 
+pub use answer::{Answer, RequestId, answer, answered_id, with_meta};
 pub use client_info::client_name;
 pub use event_stream::{EVENT_LEN_MAX, Event, EventStream, EventTooLong};
 pub use lists::{ListReply, Listed, is_list, is_tools_list, list_reply};

@@ -32,6 +32,9 @@ impl Failure {
 pub struct Failures(u8);
 
 impl Failures {
+    /// None of them.
+    pub const NONE: Failures = Failures(0);
+
     /// These and one more.
     pub fn with(self, failure: Failure) -> Failures {
         Failures(self.0 | 1 << failure as u8)
@@ -40,6 +43,11 @@ impl Failures {
     /// Whether this is one of them.
     pub fn has(self, failure: Failure) -> bool {
         self.0 & 1 << failure as u8 != 0
+    }
+
+    /// Whether one of them is among these.
+    pub fn meets(self, others: Failures) -> bool {
+        self.0 & others.0 != 0
     }
 
     /// Whether there is none.

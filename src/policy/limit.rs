@@ -58,6 +58,11 @@ impl Limit {
         self.align == Align::InFlight
     }
 
+    /// Whether all calls of those who share it are counted together, whatever their session and arguments.
+    pub fn has_one_counter(&self) -> bool {
+        self.by.is_empty() && self.scope != Scope::Session
+    }
+
     /// All paths into the arguments that it reads.
     pub fn arguments(&self) -> impl Iterator<Item = &Argument> {
         let by = self.by.iter().filter_map(|source| match source {

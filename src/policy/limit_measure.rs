@@ -101,14 +101,14 @@ fn concurrent(fields: &Fields<'_>, place: &Place<'_>, mistakes: &mut Mistakes) -
         align: Align::InFlight,
         burst: None,
         increment: Increment::Constant(Amount::ONE),
-        refund_on: Failures::default(),
+        refund_on: Failures::NONE,
     })
 }
 
 /// The failures that give a charge back.
 fn refund_on(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Failures> {
     let Some(place) = fields.optional("refund_on") else {
-        return Some(Failures::default());
+        return Some(Failures::NONE);
     };
     if fields.optional("burst").is_some() {
         mistakes.advise(
@@ -124,10 +124,7 @@ fn refund_on(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Failures> {
     if written == 0 && place.value.kind() == Kind::Array {
         mistakes.advise(&place, "must not be empty", "leave it out");
     }
-    let failures = read
-        .iter()
-        .copied()
-        .fold(Failures::default(), Failures::with);
+    let failures = read.iter().copied().fold(Failures::NONE, Failures::with);
     (read.len() == written && written > 0).then_some(failures)
 }
 

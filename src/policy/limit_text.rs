@@ -172,7 +172,7 @@ pub(super) fn rate_limit<'a>(place: &Place<'a>, mistakes: &mut Mistakes) -> Opti
             align: limit_measure::natural(window),
             burst: None,
             increment: Increment::Constant(Amount::ONE),
-            refund_on: Failures::default(),
+            refund_on: Failures::NONE,
         },
         scope: Scope::Grant,
         by: Vec::new(),

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 use super::keeping::{Audit, Keeping};
 use super::line::{self, Entry, OutcomeLine, Verdict};
-use super::segment::Segments;
+use super::segment::{Segments, sync_folder};
 use super::writer::{JournalWriter, Progress};
 use crate::clock::{Clock, Timestamp};
 use crate::counters::{Admitted, Taken};
@@ -78,6 +79,20 @@ impl<'p> Recorded<'p> {
 pub struct NotRecorded {
     /// What the call took.
     pub taken: Taken,
+}
+
+/// Makes the journals of so many workers, as far as they are not there, and syncs their folder. To be called after
+/// [`super::replay`] and before a snapshot, which from then on names them all: where the folder is lost before the next snapshot,
+/// that is seen. It blocks.
+pub fn begin(dir: &Path, workers: NonZeroU32) -> Result<(), JournalError> {
+    let began = (0..workers.get()).try_for_each(|worker| Segments::open(dir, worker).map(drop));
+    let synced = began.and_then(|()| sync_folder(dir));
+    let parent = dir.parent().unwrap_or(dir);
+    let synced = synced.and_then(|()| sync_folder(parent));
+    synced.map_err(|source| JournalError {
+        path: dir.into(),
+        source,
+    })
 }
 
 /// The worker's end of its journal. Cheap to clone; it stays on its thread.

@@ -5,15 +5,18 @@
 
 mod journal;
 mod keeping;
+mod limit_gauge;
 mod line;
 mod metrics;
 mod parts;
 mod replay;
 mod segment;
+mod tail;
 mod writer;
 
-pub use journal::{Journal, JournalError, NotRecorded, Recorded, Recording};
+pub use journal::{Journal, JournalError, NotRecorded, Recorded, Recording, begin};
 pub use keeping::{Audit, Durability, Keeping};
+pub use limit_gauge::{LIMIT_SERIES_MAX, LimitUse, limit_gauges};
 pub use line::{Entry, OutcomeLine};
 pub use metrics::{Metrics, ServerMetrics, Sizes};
 pub use replay::{ReplayError, Replayed, TAIL_MAX, compact, replay, tail};

@@ -1,20 +1,28 @@
 //! Reads back what the counters must remember: the snapshot in the store, and the journal from there on.
 //!
 //! A snapshot is never copied from living counters: it is made by this same reading, so that it tells exactly of the
-//! lines before its positions. What cannot be known exactly has an answer that admits no call too many:
-//! - a torn last line was never acknowledged, and is left out;
-//! - a garbled line among good ones is left out too, loudly and counted: there it is the file that was tampered with;
-//! - a store older than the journal, or without a snapshot, means more lines to read, as far as there are segments;
-//! - a segment that the snapshot goes on in is missing or too short, or one between two others is missing: an error,
-//!   because nobody knows what it admitted.
+//! lines before its positions. It never guesses: where it cannot be known what was admitted there is an error that says
+//! which file is at fault, and the gateway does not start, because any guess could admit a call too many. A person who
+//! would rather have it run than exact can do what the error says.
+//! - A torn last line was never acknowledged, so that its call never left: it is left out.
+//! - A line that cannot be read and is not the last one may have admitted a call: an error. Also for the line of a denial:
+//!   only one that can be read is known to be of one.
+//! - A segment that the snapshot goes on in, one between others, or the first ones where the snapshot does not know the
+//!   worker: missing or too short, an error.
+//! - A store older than the journal means more lines to read, as far as there are segments, and an error from there on. A
+//!   store that has no snapshot at all beside a journal with lines is not this journal's: an error, since also the secret
+//!   is gone without which no counter of a `by` value can be found again.
+//! - A journal that is gone while the store tells of one: an error. So that it does, see [`super::begin`].
+//!
+//! What nobody can see: whole lines taken from the end of the last segment look like lines that were never written.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::line::{Cut, Line};
 use super::segment::{self, Number};
+use super::tail::Tail;
 use crate::counters::History;
 use crate::store::{KeptCounters, Position, Store, StoreError};
 
@@ -49,6 +57,24 @@ pub enum ReplayError {
         /// The file.
         path: PathBuf,
     },
+    /// A line is damaged, and more come after it.
+    #[error(
+        "line {line} of the journal {path} cannot be read, so that nobody knows what it admitted: restore the file from a backup, or delete that line if its call may be admitted once more"
+    )]
+    Garbled {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+    },
+    /// The store never heard of this journal.
+    #[error(
+        "the journal {path} tells of calls that the store beside it knows nothing of: put the store back, or move the journal away to begin with full limits"
+    )]
+    Unknown {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file is shorter than it was when the counters were last kept.
     #[error(
         "the journal {path} has lost its end, {length} of {expected} bytes are left: restore it from a backup, or begin with a new data folder"
@@ -68,8 +94,6 @@ pub enum ReplayError {
 pub struct Replayed {
     /// What the counters must remember.
     pub history: History,
-    /// Lines that could not be read and were left out.
-    pub garbled_lines: u64,
     /// Up to where each worker's journal was read.
     pub positions: Vec<Position>,
 }
@@ -102,7 +126,10 @@ pub fn compact(
         } = *position;
         let path = Number { worker, segment }.path(dir);
         let synced = File::open(&path).and_then(|file| file.sync_data());
-        synced.map_err(|source| ReplayError::Read { path, source })?;
+        synced.map_err(|source| failed(&path, source))?;
+    }
+    if !positions.is_empty() {
+        segment::sync_folder(dir).map_err(|source| failed(dir, source))?;
     }
     history.forget();
     let kept = KeptCounters {
@@ -128,23 +155,25 @@ pub fn tail(snapshot: &[Position], written: &[Position]) -> u64 {
 }
 
 fn read(store: &Store, dir: &Path, written: &[Position]) -> Result<Replayed, ReplayError> {
-    let kept = store.counters().wait()?;
+    let mut workers = segment::list(dir).map_err(|source| failed(dir, source))?;
+    let kept = match store.counters().wait()? {
+        Some(kept) => kept,
+        None if workers.values().any(has_lines) => {
+            return Err(ReplayError::Unknown { path: dir.into() });
+        }
+        None => KeptCounters::default(),
+    };
     let history = History::from_kept(kept.newest, kept.counters.into_iter());
     let mut replayed = Replayed {
         history: history.ok_or(ReplayError::Snapshot)?,
-        garbled_lines: 0,
         positions: Vec::new(),
     };
-    let mut workers = segment::list(dir).map_err(|source| ReplayError::Read {
-        path: dir.into(),
-        source,
-    })?;
     for position in &kept.positions {
         // Those who are named by the snapshot must be there, even if they wrote nothing since.
         workers.entry(position.worker).or_default();
     }
     for (&worker, segments) in &workers {
-        let mut tail = Tail {
+        let tail = Tail {
             dir,
             worker,
             segments,
@@ -153,142 +182,22 @@ fn read(store: &Store, dir: &Path, written: &[Position]) -> Result<Replayed, Rep
         };
         tail.read(&mut replayed)?;
     }
-    if replayed.garbled_lines > 0 {
-        tracing::error!(
-            lines = replayed.garbled_lines,
-            "the journal has lines that cannot be read: what they admitted is not counted"
-        );
-    }
     Ok(replayed)
+}
+
+/// Whether any of these files has anything in it; one that cannot be looked at may have.
+fn has_lines(segments: &BTreeMap<u32, PathBuf>) -> bool {
+    let length = |path| std::fs::metadata(path).map_or(u64::MAX, |about| about.len());
+    segments.values().any(|path| length(path) > 0)
 }
 
 fn of_worker(positions: &[Position], worker: u32) -> Option<Position> {
     positions.iter().copied().find(|at| at.worker == worker)
 }
 
-/// What one worker wrote after the snapshot.
-struct Tail<'a> {
-    dir: &'a Path,
-    worker: u32,
-    segments: &'a BTreeMap<u32, PathBuf>,
-    from: Option<Position>,
-    to: Option<Position>,
-}
-
-impl Tail<'_> {
-    fn read(&mut self, into: &mut Replayed) -> Result<(), ReplayError> {
-        let first = match (self.from, self.segments.first_key_value()) {
-            (Some(from), _) => from.segment,
-            (None, Some((&first, _))) => first,
-            (None, None) => return Ok(()),
-        };
-        let last = self
-            .segments
-            .last_key_value()
-            .map_or(first, |(&last, _)| last);
-        let last = self.to.map_or(last, |to| to.segment).max(first);
-        let cuts = self.cuts(first)?;
-        for segment in first..=last {
-            let end = match self.to {
-                Some(to) if to.segment == segment => to.offset,
-                _ => cuts.get(&segment).copied().unwrap_or(u64::MAX),
-            };
-            let start = self.from.filter(|from| from.segment == segment);
-            let start = start.map_or(0, |from| from.offset);
-            let offset = self.read_segment(segment, start..end, into)?;
-            if segment == last {
-                into.positions.push(Position {
-                    worker: self.worker,
-                    segment,
-                    offset,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Where segments end that could not be cut themselves; the first lines of later segments say so.
-    fn cuts(&self, first: u32) -> Result<BTreeMap<u32, u64>, ReplayError> {
-        let mut cuts = BTreeMap::new();
-        for path in self.segments.range(first..).map(|(_, path)| path) {
-            first_cuts(path, &mut cuts).map_err(|source| failed(path, source))?;
-        }
-        Ok(cuts)
-    }
-
-    /// Reads the whole lines in a part of a segment; says where the last one ends.
-    fn read_segment(
-        &self,
-        segment: u32,
-        part: std::ops::Range<u64>,
-        into: &mut Replayed,
-    ) -> Result<u64, ReplayError> {
-        let worker = self.worker;
-        let path = Number { worker, segment }.path(self.dir);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(ReplayError::Missing { path });
-            }
-            file => file.map_err(|source| failed(&path, source))?,
-        };
-        let length = file.metadata().map_err(|source| failed(&path, source))?;
-        if length.len() < part.start {
-            return Err(ReplayError::Short {
-                path,
-                length: length.len(),
-                expected: part.start,
-            });
-        }
-        read_lines(file, part, into).map_err(|source| failed(&path, source))
-    }
-}
-
-fn first_cuts(path: &Path, cuts: &mut BTreeMap<u32, u64>) -> io::Result<()> {
-    let mut file = BufReader::new(File::open(path)?);
-    let mut bytes = Vec::new();
-    loop {
-        bytes.clear();
-        file.read_until(b'\n', &mut bytes)?;
-        match Line::parse(&bytes).and_then(|line| line.cut()) {
-            Some(Cut { segment, length }) => cuts.insert(segment, length),
-            None => return Ok(()),
-        };
-    }
-}
-
-fn failed(path: &Path, source: io::Error) -> ReplayError {
+pub(super) fn failed(path: &Path, source: io::Error) -> ReplayError {
     ReplayError::Read {
         path: path.into(),
         source,
-    }
-}
-
-fn read_lines(mut file: File, part: std::ops::Range<u64>, into: &mut Replayed) -> io::Result<u64> {
-    file.seek(SeekFrom::Start(part.start))?;
-    let mut offset = part.start;
-    let mut file = BufReader::with_capacity(1 << 20, file.take(part.end.saturating_sub(offset)));
-    let mut bytes = Vec::new();
-    loop {
-        bytes.clear();
-        file.read_until(b'\n', &mut bytes)?;
-        if bytes.last() != Some(&b'\n') {
-            // Torn, or the end: the writer goes on from here.
-            return Ok(offset);
-        }
-        offset += bytes.len() as u64;
-        match Line::parse(&bytes) {
-            Some(line) => apply(&line, &mut into.history),
-            None => into.garbled_lines += 1,
-        }
-    }
-}
-
-fn apply(line: &Line, history: &mut History) {
-    history.saw(line.at());
-    for (key, charged) in line.charges() {
-        history.charge(key, charged);
-    }
-    for (key, charged) in line.given_back() {
-        history.refund(key, charged);
     }
 }

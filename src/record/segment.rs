@@ -20,10 +20,13 @@ use crate::store::Position;
 /// large enough that a busy day makes tens of files, not thousands.
 const SEGMENT_MAX: u64 = 64 << 20;
 
+/// The number of a worker's first segment.
+pub(super) const FIRST_SEGMENT: u32 = 1;
+
 /// One worker's files, open at their end.
 #[derive(Debug)]
 pub(super) struct Segments {
-    dir: PathBuf,
+    dir: Arc<Path>,
     worker: u32,
     segment: u32,
     /// `None` after a failure: the next line goes to a new segment.
@@ -50,7 +53,7 @@ pub(super) enum Synced {
 pub(super) struct Unsynced {
     file: Arc<File>,
     /// The folder, where the file may be new in it.
-    pub(super) folder: Option<PathBuf>,
+    pub(super) folder: Option<Arc<Path>>,
 }
 
 impl Unsynced {
@@ -76,7 +79,7 @@ impl Segments {
         let mut segments = Segments {
             dir: dir.into(),
             worker,
-            segment: 0,
+            segment: FIRST_SEGMENT - 1,
             file: None,
             length: 0,
             pending: 0,

@@ -5,6 +5,7 @@
 mod crash;
 mod journal;
 mod keeping;
+mod refused;
 mod replay;
 
 use std::path::Path;
@@ -20,6 +21,11 @@ use crate::policy::{Amount, Limit, Window};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
+}
+
+/// Where syncs cost nothing, if the system has such a place: for tests that make a thousand snapshots and cut no power.
+fn folder_in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| folder())
 }
 
 fn entry<'a>(tool: &'a str, keys: &'a [&'a str]) -> Entry<'a> {

@@ -2,13 +2,16 @@
 //!
 //! It never shares its connection; the commands that mint and revoke grants have their own, in their own process.
 
+mod reading;
+mod roster;
+
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::kept::{KeptCatalogue, KeptCounters, KeptGrant, Position, Version};
+use super::kept::{KeptCatalogue, KeptCounters, KeptGrant, KeptReset, Position, Roster, Version};
 use super::reply::Sender;
 use super::{StoreError, folder};
 use crate::clock::{Anchor, Timestamp};
@@ -32,6 +35,11 @@ CREATE TABLE positions (worker INTEGER PRIMARY KEY NOT NULL, segment INTEGER NOT
 CREATE TABLE catalogue (server TEXT PRIMARY KEY NOT NULL, tools TEXT NOT NULL, listed_at INTEGER NOT NULL) STRICT;
 ", "
 CREATE TABLE secrets (name TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT;
+", "
+CREATE TABLE resets (
+    grant_id TEXT NOT NULL, server TEXT NOT NULL, rule TEXT NOT NULL, times INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (grant_id, server, rule)
+) STRICT, WITHOUT ROWID;
 "];
 
 /// All that the store can be asked.
@@ -40,10 +48,12 @@ pub(super) enum Message {
     InsertGrant(Box<KeptGrant>, Sender<()>),
     RevokeGrant(Box<str>, Timestamp, Sender<bool>),
     Grants(Sender<Vec<KeptGrant>>),
+    Roster(Sender<Roster>),
+    ResetLimits(KeptReset, Sender<()>),
     Version(Sender<Version>),
     Anchor(Sender<Option<Anchor>>),
     SaveAnchor(Anchor, Sender<()>),
-    Counters(Sender<KeptCounters>),
+    Counters(Sender<Option<KeptCounters>>),
     SaveCounters(KeptCounters, Sender<()>),
     CountersSecret([u8; 32], Sender<[u8; 32]>),
     Catalogue(Box<str>, Sender<Option<KeptCatalogue>>),
@@ -124,6 +134,13 @@ impl Database {
                 self.reply(to, "revoke a grant", done);
             }
             Message::Grants(to) => self.reply(to, "list the grants", self.grants()),
+            Message::Roster(to) => {
+                self.reply(to, "list the grants and resets", self.roster());
+            }
+            Message::ResetLimits(reset, to) => {
+                let done = self.reset_limits(&reset);
+                self.reply(to, "keep the reset of limits", done);
+            }
             Message::Version(to) => self.reply(to, "tell its version", self.version()),
             Message::Anchor(to) => self.reply(to, "find the clock's anchor", self.anchor()),
             Message::SaveAnchor(anchor, to) => {
@@ -227,11 +244,14 @@ impl Database {
         Ok(())
     }
 
-    fn counters(&self) -> Kept<KeptCounters> {
+    fn counters(&self) -> Kept<Option<KeptCounters>> {
         let newest = self
             .connection
             .query_row("SELECT newest FROM snapshot", [], |row| time(row, 0))
             .optional()?;
+        let Some(newest) = newest else {
+            return Ok(None);
+        };
         let mut counters = self.connection.prepare("SELECT key, past FROM counters")?;
         let counters = counters.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut positions = self
@@ -244,11 +264,11 @@ impl Database {
                 offset: row.get::<_, i64>(2)?.cast_unsigned(),
             })
         })?;
-        Ok(KeptCounters {
-            newest: newest.unwrap_or_default(),
+        Ok(Some(KeptCounters {
+            newest,
             counters: counters.collect::<Kept<_>>()?,
             positions: positions.collect::<Kept<_>>()?,
-        })
+        }))
     }
 
     fn save_counters(&mut self, kept: &KeptCounters) -> Kept<()> {
@@ -287,6 +307,10 @@ impl Database {
         };
         if let Some(kept) = find()? {
             return Ok(kept);
+        }
+        if self.connection.is_readonly("main")? {
+            // No gateway ever ran here: there is no counter that any secret could name.
+            return Ok(fresh);
         }
         self.connection.execute(
             "INSERT OR IGNORE INTO secrets (name, value) VALUES ('counters', ?1)",

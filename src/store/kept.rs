@@ -19,7 +19,38 @@ pub struct KeptGrant {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// Equal as long as no grant has changed.
+/// Which limits of one grant are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WhichLimits {
+    /// The grant's id.
+    pub grant: Box<str>,
+    /// Those at this server; `None`: at every server.
+    pub server: Option<Box<str>>,
+    /// The one with this rule id; `None`: all.
+    pub rule: Option<Box<str>>,
+}
+
+/// These limits of a grant began anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptReset {
+    /// Which.
+    pub which: WhichLimits,
+    /// How often so far; for a new one, how many times more.
+    pub times: u64,
+    /// When they did so last.
+    pub at: Timestamp,
+}
+
+/// Who may call, and whose limits began anew, at one moment.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Roster {
+    /// All grants, revoked ones too, the oldest first.
+    pub grants: Vec<KeptGrant>,
+    /// All resets of their limits, each choice of limits once.
+    pub resets: Vec<KeptReset>,
+}
+
+/// Equal as long as neither a grant nor a reset was added or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
     pub(super) by_others: i64,

@@ -49,7 +49,7 @@ fn what_is_kept_is_there_after_the_store_is_opened_again() {
     };
     let store = Store::open(dir.path()).unwrap();
     assert_eq!(store.anchor().wait().unwrap(), None);
-    assert_eq!(store.counters().wait().unwrap(), KeptCounters::default());
+    assert_eq!(store.counters().wait().unwrap(), None);
     assert_eq!(store.catalogue("stripe").wait().unwrap(), None);
     store.insert_grant(grant("a")).wait().unwrap();
     store.save_anchor(anchor.clone()).wait().unwrap();
@@ -59,7 +59,7 @@ fn what_is_kept_is_there_after_the_store_is_opened_again() {
     let store = Store::open(dir.path()).unwrap();
     assert_eq!(store.grants().wait().unwrap(), [grant("a")]);
     assert_eq!(store.anchor().wait().unwrap(), Some(anchor));
-    assert_eq!(store.counters().wait().unwrap(), counters);
+    assert_eq!(store.counters().wait().unwrap(), Some(counters));
     assert_eq!(store.catalogue("stripe").wait().unwrap(), Some(catalogue));
     assert_eq!(store.catalogue("other").wait().unwrap(), None);
 }
@@ -74,7 +74,7 @@ fn counters_replace_those_kept_before() {
             ..KeptCounters::default()
         };
         store.save_counters(counters.clone()).wait().unwrap();
-        assert_eq!(store.counters().wait().unwrap(), counters);
+        assert_eq!(store.counters().wait().unwrap(), Some(counters));
     }
 }
 
@@ -221,4 +221,84 @@ fn what_is_kept_is_on_the_disk_before_the_reply() {
         2,
         "FULL: each commit syncs the log that it is in"
     );
+}
+
+fn reset(server: Option<&str>, times: u64) -> KeptReset {
+    KeptReset {
+        which: WhichLimits {
+            grant: "a".into(),
+            server: server.map(Into::into),
+            rule: None,
+        },
+        times,
+        at: Timestamp::from_nanos(times),
+    }
+}
+
+#[test]
+fn resets_of_the_same_limits_add_up_in_one_row_and_change_the_version() {
+    let dir = folder();
+    let store = Store::open(dir.path()).unwrap();
+    store.insert_grant(grant("a")).wait().unwrap();
+    let version = store.version().wait().unwrap();
+    for one in [reset(None, 1), reset(Some("s"), 1), reset(None, 4)] {
+        store.reset_limits(one).wait().unwrap();
+    }
+    assert_ne!(store.version().wait().unwrap(), version);
+    drop(store);
+    let store = Store::open(dir.path()).unwrap();
+    let roster = store.roster().wait().unwrap();
+    let both = KeptReset {
+        at: Timestamp::from_nanos(4),
+        ..reset(None, 5)
+    };
+    assert_eq!(roster.resets, [both, reset(Some("s"), 1)]);
+    assert_eq!(roster.grants, [grant("a")]);
+}
+
+#[test]
+fn a_store_from_before_resets_is_brought_up_to_date_and_not_by_a_reader() {
+    let dir = folder();
+    let store = Store::open(dir.path()).unwrap();
+    store.insert_grant(grant("a")).wait().unwrap();
+    drop(store);
+    let old = rusqlite::Connection::open(dir.path().join("toolgate.db")).unwrap();
+    old.execute_batch("DROP TABLE resets; PRAGMA user_version = 2;")
+        .unwrap();
+    drop(old);
+    let refused = Store::open_to_read(dir.path()).unwrap_err();
+    assert!(message(&refused).contains("start the gateway"), "{refused}");
+    let store = Store::open(dir.path()).unwrap();
+    let roster = store.roster().wait().unwrap();
+    assert_eq!((roster.grants, roster.resets), (vec![grant("a")], vec![]));
+}
+
+#[test]
+fn a_reader_sees_what_is_written_beside_it_and_writes_nothing() {
+    let dir = folder();
+    let odd = dir.path().join("100% odd?#name");
+    assert!(Store::open_to_read(&odd).is_err());
+    assert!(!odd.exists(), "a reader made the folder");
+    let store = Store::open(&odd).unwrap();
+    store.insert_grant(grant("a")).wait().unwrap();
+    assert!(Store::is_in_use(&odd));
+    let reader = Store::open_to_read(&odd).unwrap();
+    store.insert_grant(grant("b")).wait().unwrap();
+    assert_eq!(reader.grants().wait().unwrap().len(), 2);
+    assert!(reader.reset_limits(reset(None, 1)).wait().is_err());
+}
+
+#[test]
+fn a_reader_of_a_closed_store_leaves_none_of_sqlites_files_behind() {
+    let dir = folder();
+    let store = Store::open(dir.path()).unwrap();
+    store.insert_grant(grant("a")).wait().unwrap();
+    drop(store);
+    while Store::is_in_use(dir.path()) {
+        // The store's thread closes the database a moment after its last owner has gone.
+        std::thread::yield_now();
+    }
+    let reader = Store::open_to_read(dir.path()).unwrap();
+    assert_eq!(reader.grants().wait().unwrap().len(), 1);
+    assert!(!Store::is_in_use(dir.path()), "a reader made files");
 }

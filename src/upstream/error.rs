@@ -36,6 +36,14 @@ pub enum ForwardError {
         /// How long it had.
         after: Duration,
     },
+    /// No end of an answer within the time for a tool call.
+    #[error("{upstream} did not answer to the end within {after:?}")]
+    TimeUp {
+        /// The server's name.
+        upstream: Arc<str>,
+        /// How long it had.
+        after: Duration,
+    },
     /// The connection ended before the answer did.
     #[error("{upstream} broke off")]
     Cut {
@@ -117,7 +125,9 @@ impl ForwardError {
             | ForwardError::Stopped { .. }
             | ForwardError::NotJudged => false,
             ForwardError::ChildGone { was_written, .. } => *was_written,
-            ForwardError::Late { .. }
+            // Whether it had left already is not known where connecting took all the time there was.
+            ForwardError::TimeUp { .. }
+            | ForwardError::Late { .. }
             | ForwardError::Cut { .. }
             | ForwardError::Protocol { .. }
             | ForwardError::Redirected { .. } => true,
@@ -129,6 +139,7 @@ impl ForwardError {
         "connect",
         "connect_late",
         "late",
+        "time_up",
         "cut",
         "protocol",
         "redirected",
@@ -146,6 +157,7 @@ impl ForwardError {
             ForwardError::Connect { .. } => "connect",
             ForwardError::ConnectLate { .. } => "connect_late",
             ForwardError::Late { .. } => "late",
+            ForwardError::TimeUp { .. } => "time_up",
             ForwardError::Cut { .. } => "cut",
             ForwardError::Protocol { .. } => "protocol",
             ForwardError::Redirected { .. } => "redirected",
@@ -162,7 +174,9 @@ impl ForwardError {
     pub fn is_late(&self) -> bool {
         matches!(
             self,
-            ForwardError::Late { .. } | ForwardError::ConnectLate { .. }
+            ForwardError::Late { .. }
+                | ForwardError::TimeUp { .. }
+                | ForwardError::ConnectLate { .. }
         )
     }
 }

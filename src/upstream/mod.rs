@@ -16,6 +16,7 @@ mod wire;
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::http::{HeaderMap, Method as HttpMethod, Response};
 use bytes::Bytes;
@@ -23,6 +24,8 @@ use bytes::Bytes;
 use crate::mcp::{Envelope, Method};
 use crate::record::Recorded;
 use crate::sessions::Sessions;
+
+use body::Deadline;
 
 pub use body::ReplyBody;
 pub use error::ForwardError;
@@ -115,7 +118,11 @@ impl Server {
 
 /// One worker's way to one server; cheap to clone, and it stays on its thread, within a `LocalSet`.
 #[derive(Debug, Clone)]
-pub struct Upstream(Way);
+pub struct Upstream {
+    name: Arc<str>,
+    call_max: Duration,
+    way: Way,
+}
 
 #[derive(Debug, Clone)]
 enum Way {
@@ -129,7 +136,8 @@ impl Upstream {
     pub fn new(server: &Server) -> Upstream {
         let name = server.name.clone();
         let times = server.times.clone();
-        Upstream(match server.way.clone() {
+        let (call_max, called) = (times.call, name.clone());
+        let way = match server.way.clone() {
             ServerWay::Plain(target, headers) => {
                 Way::Plain(http::Pool::new(name, target, headers, times))
             }
@@ -138,16 +146,40 @@ impl Upstream {
                 Way::Tls(tls::TlsPool::new(name, target, headers, connect))
             }
             ServerWay::Stdio(stdio) => Way::Stdio(stdio),
-        })
+        };
+        Upstream {
+            name: called,
+            call_max,
+            way,
+        }
     }
 
-    /// Forwards a tool call that was judged and recorded.
+    /// Forwards a tool call that was judged and recorded, `waited` after its admission. Once it has taken as long as it
+    /// may, it ends as [`ForwardError::TimeUp`], also in the middle of its reply.
     pub async fn call(
         &self,
         _recorded: &Recorded<'_>,
         outgoing: Outgoing,
+        waited: Duration,
     ) -> Result<Response<ReplyBody>, ForwardError> {
-        self.forward(outgoing).await
+        self.call_within(outgoing, self.call_max.saturating_sub(waited))
+            .await
+    }
+
+    async fn call_within(
+        &self,
+        outgoing: Outgoing,
+        within: Duration,
+    ) -> Result<Response<ReplyBody>, ForwardError> {
+        let deadline = Deadline {
+            at: tokio::time::sleep(within).deadline(),
+            upstream: self.name.clone(),
+            after: self.call_max,
+        };
+        match tokio::time::timeout_at(deadline.at, self.forward(outgoing)).await {
+            Ok(reply) => Ok(reply?.map(|body| body.by(deadline))),
+            Err(_elapsed) => Err(deadline.passed()),
+        }
     }
 
     /// Forwards anything else; a `tools/call`, and a `POST` that nobody read, is [`ForwardError::NotJudged`].
@@ -163,7 +195,7 @@ impl Upstream {
     }
 
     async fn forward(&self, outgoing: Outgoing) -> Result<Response<ReplyBody>, ForwardError> {
-        match &self.0 {
+        match &self.way {
             Way::Plain(pool) => pool.forward(outgoing).await,
             Way::Tls(pool) => pool.forward(outgoing).await,
             Way::Stdio(stdio) => stdio.forward(outgoing).await,

@@ -9,6 +9,8 @@ use std::time::Duration;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Uri};
 
+use crate::counters::CALL_MAX_DEFAULT;
+
 /// One server of the configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerSpec {
@@ -54,6 +56,9 @@ pub struct Times {
     pub connect: Duration,
     /// For the first byte of an answer. Default 120 s: twice the 60 s after which the clients' SDKs give up on a request.
     pub first_byte: Duration,
+    /// For a tool call in all, from its admission to the last byte of the answer. Default one hour; at most as long as the
+    /// longest window, because so long a call in flight is counted.
+    pub call: Duration,
     /// How long a process rests after its first death. Default 1 s; doubled with each further one.
     pub rest_first: Duration,
     /// The longest rest. Default 30 s.
@@ -65,6 +70,7 @@ impl Default for Times {
         Times {
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(120),
+            call: CALL_MAX_DEFAULT,
             rest_first: Duration::from_secs(1),
             rest_max: Duration::from_secs(30),
         }

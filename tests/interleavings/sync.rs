@@ -4,16 +4,6 @@
 
 pub(super) use shuttle::sync::MutexGuard;
 pub(super) use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-pub(super) use triomphe::Arc;
-
-/// How many handles there are, after whatever the others do meanwhile.
-pub(super) fn handles<T>(handle: &Arc<T>) -> usize {
-    shuttle::thread::yield_now();
-    Arc::strong_count(handle)
-}
-
-/// One table, so that whatever is looked for lies where others look and sweep.
-pub(super) const SHARDS: usize = 1;
 
 #[derive(Debug, Default)]
 pub(super) struct Mutex<T>(shuttle::sync::Mutex<T>);

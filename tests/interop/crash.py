@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""A limit is a hard cap: under 64 threads, and across a kill -9.
+"""A limit is a hard cap: under 64 threads on two workers, and across a kill -9.
 
-    crash.py    TOOLGATE_REPETITIONS=3 (of each half)
+    crash.py    TOOLGATE_STEADY=3 TOOLGATE_CRASHES=5
 
-First half: 64 threads × 200 calls at one limit of 100: exactly 100 reach the upstream. Second half: the gateway is killed
-while calls are under way and started again with the same data and ports; before and after together never more than 100 reach
-the upstream, and the journal has admitted exactly 100. A call that was admitted but whose outcome nobody knows keeps its charge.
+Steady: 64 threads with 50 calls each at one limit of 100: exactly 100 reach the upstream. Crashes: the gateway is killed while
+calls are under way and started again with the same data and ports. In every other round that is at a call of the upstream's, of
+which some are held; in those between at random moments, twice, at a limit of 600. Before and after together never more than the
+limit reach the upstream, the journal has admitted exactly the limit, and after each start exactly what it has left is admitted.
+A call that was admitted but whose outcome nobody knows keeps its charge. The last round is one with `durability = "fsync"`.
 The upstream is our own and counts; the gateway's metrics are not asked. Standard library only.
 """
 
@@ -20,6 +22,7 @@ import socketserver
 import sys
 import tempfile
 import threading
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
@@ -27,10 +30,19 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from gateway import Gateway, Report, address_of, files_that_contain, stopped_at_the_end  # noqa: E402
 
 THREADS, LIMIT = 64, 100
-CALLS_A_THREAD = 200
-REPETITIONS = int(os.environ.get("TOOLGATE_REPETITIONS", "3"))
+CALLS_A_THREAD = 50  # many times the limit, and about a second
+STEADY = int(os.environ.get("TOOLGATE_STEADY", "3"))
+CRASHES = int(os.environ.get("TOOLGATE_CRASHES", "5"))
+LIMIT_OF_RANDOM = 600  # so much that a kill at a random moment mostly comes before it is used up
+KILLS = 2
+KILL_MAX_SECONDS = 0.25  # in which a debug gateway and this client get through a third to a half of that limit
 HOLD_MAX_SECONDS = 60  # a held reply is let go by the kill; this only bounds a broken run
-POLICY = {"version": "1", "default": "deny", "tools": {"work": {"limits": [{"counter": "work_rate", "window": "hour", "max": LIMIT}]}}}
+
+
+
+def policy(limit):
+    limits = [{"counter": "work_rate", "window": "hour", "max": limit}]
+    return {"version": "1", "default": "deny", "tools": {"work": {"limits": limits}}}
 
 
 class Upstream(socketserver.ThreadingMixIn, http.server.HTTPServer):
@@ -138,11 +150,13 @@ def call(connection, token):
     return "denied" if result.get("isError") else "done"
 
 
-def configuration(upstream, listen, admin):
+def configuration(upstream, listen, admin, durability):
     return f"""
 listen = "{listen}"
 admin = "{admin}"
 data = "data"
+workers = 2
+durability = "{durability}"
 [servers.work]
 url = "http://127.0.0.1:{upstream.server_address[1]}/mcp"
 [policies]
@@ -152,10 +166,18 @@ servers = {{ work = "hard" }}
 """
 
 
-def begun(folder, upstream):
-    """A gateway with a fresh data folder, its token, and the address it listens on."""
-    gateway = Gateway(folder, configuration(upstream, "127.0.0.1:0", "127.0.0.1:0"), {"hard.json": POLICY})
+def begun(folder, upstream, limit=LIMIT, durability="write"):
+    """A gateway with a fresh data folder, and its token."""
+    config = configuration(upstream, "127.0.0.1:0", "127.0.0.1:0", durability)
+    gateway = Gateway(folder, config, {"hard.json": policy(limit)})
     return gateway, gateway.grant("agent")
+
+
+def back_where_it_was(gateway, upstream, address, durability="write"):
+    """Starts a killed gateway at the address it had; returns whether it is there."""
+    gateway.config.write_text(configuration(upstream, address, address_of(gateway.admin), durability))
+    gateway.start()
+    return address_of(gateway.endpoints["work"]) == address
 
 
 def journal(gateway):
@@ -213,10 +235,9 @@ def with_a_crash(report, number):
                 thread.join()
             spent = admitted(gateway)
             report.check(f"{name}: it was killed with calls under way", was_reached and tally["broken"] > 0, tally)
-            gateway.config.write_text(configuration(upstream, address, address_of(gateway.admin)))
-            gateway.start()
-            report.check(f"{name}: it comes back where it was", address_of(gateway.endpoints["work"]) == address, gateway.endpoints)
-            threads, tally = hammer(address, token, CALLS_A_THREAD // 4)
+            is_back = back_where_it_was(gateway, upstream, address)
+            report.check(f"{name}: it comes back where it was", is_back, gateway.endpoints)
+            threads, tally = hammer(address, token, CALLS_A_THREAD)
             for thread in threads:
                 thread.join()
         upstream.shutdown()
@@ -228,12 +249,56 @@ def with_a_crash(report, number):
         report.check(f"{name}: after the restart exactly what was left is admitted", tally["done"] == LIMIT - spent, (tally, spent))
 
 
+def at_random_moments(report, number, durability="write"):
+    """Killed at random moments under load, again and again: each start goes on with exactly what was left."""
+    with tempfile.TemporaryDirectory() as folder:
+        upstream = Upstream()
+        gateway, token = begun(folder, upstream, LIMIT_OF_RANDOM, durability)
+        with stopped_at_the_end(gateway.start()):
+            address = address_of(gateway.endpoints["work"])
+            moments = [random.uniform(0, KILL_MAX_SECONDS) for _ in range(KILLS)]
+            told = ", ".join(f"{moment * 1000:.0f}" for moment in moments)
+            name = f"random {number} ({durability}, after {told} ms)"
+            before, killed = 0, []
+            for moment in moments:
+                threads, tally = hammer(address, token, CALLS_A_THREAD)
+                time.sleep(moment)  # not for anything to happen: the moment is what is random
+                gateway.kill()
+                for thread in threads:
+                    thread.join()
+                spent = admitted(gateway)
+                killed.append((before, tally["done"], spent))
+                before = spent
+                report.check(f"{name}: it was killed with calls under way", tally["broken"] > 0, tally)
+                is_back = back_where_it_was(gateway, upstream, address, durability)
+                report.check(f"{name}: it comes back where it was", is_back, gateway.endpoints)
+            threads, tally = hammer(address, token, CALLS_A_THREAD)
+            for thread in threads:
+                thread.join()
+        upstream.shutdown()
+        # A call that was answered was admitted by a journal that has it; of those that were not, each thread had one.
+        has_all = all(was + done <= now <= was + done + THREADS for was, done, now in killed)
+        report.check(f"{name}: the journal has what was answered and at most what was under way", has_all, killed)
+        report.check(f"{name}: never more than {LIMIT_OF_RANDOM} reach the upstream", upstream.received <= LIMIT_OF_RANDOM, upstream.received)
+        missing = LIMIT_OF_RANDOM - upstream.received
+        report.check(f"{name}: only calls under way are missing", missing <= KILLS * THREADS, missing)
+        left = LIMIT_OF_RANDOM - before
+        report.check(f"{name}: the last start admits exactly what was left", tally["done"] == left, (tally, left))
+        report.check(f"{name}: none is broken then", tally["broken"] == 0, tally)
+        report.check(f"{name}: the journal admitted exactly {LIMIT_OF_RANDOM}", admitted(gateway) == LIMIT_OF_RANDOM, admitted(gateway))
+
+
 def main():
     report = Report()
-    for number in range(1, REPETITIONS + 1):
+    for number in range(1, STEADY + 1):
         without_a_crash(report, number)
-    for number in range(1, REPETITIONS + 1):
-        with_a_crash(report, number)
+    for number in range(1, CRASHES + 1):
+        if number == CRASHES:
+            at_random_moments(report, number, "fsync")
+        elif number % 2:
+            at_random_moments(report, number)
+        else:
+            with_a_crash(report, number)
     report.close()
 
 

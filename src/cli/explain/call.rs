@@ -9,7 +9,7 @@ use crate::json::{Duplicates, Kind, Reader, Value};
 use crate::policy::{Call, Definition};
 
 /// The call's text: what was given, or for `-` all of standard input.
-pub(super) fn text(given: &str) -> Result<String, CliError> {
+pub(in crate::cli) fn text(given: &str) -> Result<String, CliError> {
     if given != "-" {
         return Ok(given.to_owned());
     }
@@ -20,7 +20,7 @@ pub(super) fn text(given: &str) -> Result<String, CliError> {
 }
 
 /// A call of `{"tool", "args"}`, of a request's `params`, or of the whole request.
-pub(super) fn read(root: Value<'_>) -> Result<Call<'_>, CliError> {
+pub(in crate::cli) fn read(root: Value<'_>) -> Result<Call<'_>, CliError> {
     let inside = root.member("params").unwrap_or(root);
     let unusable = |what: &str| Err(CliError::unusable(format!("the call: {what}")));
     let tool = inside.member("tool").or_else(|| inside.member("name"));

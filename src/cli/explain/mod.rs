@@ -2,7 +2,7 @@
 //!
 //! It never runs the call, never counts it, and contacts nobody but a server whose tools it is told to ask for.
 
-mod call;
+pub(in crate::cli) mod call;
 mod json;
 mod text;
 

@@ -3,12 +3,14 @@
 use super::*;
 use crate::policy::Failure;
 
+const NONE: Failures = Failures::NONE;
+
 fn concurrent(max: u64) -> Vec<Limit> {
     limits_of(&[&format!(r#"{{"counter":"c","concurrent":{max}}}"#)])
 }
 
 fn ended(counters: &Counters, taken: Taken, limits: &[Limit], account: &Account) {
-    let settlement = counters.settle(taken, None, (limits, account), START);
+    let settlement = counters.settle(taken, NONE, (limits, account), START);
     counters.give_back(settlement);
 }
 
@@ -95,7 +97,7 @@ fn calls_in_flight_are_remembered_by_a_restart_until_they_must_have_ended() {
     for (key, charged) in ended.parts().chain(lost.parts()) {
         history.charge(key, charged);
     }
-    let settlement = counters.settle(ended, None, (&limits, &old), START);
+    let settlement = counters.settle(ended, NONE, (&limits, &old), START);
     for (key, charged) in settlement.released().parts() {
         history.refund(key, charged);
     }
@@ -170,18 +172,18 @@ fn a_failure_gives_back_what_a_limit_says_and_no_more_than_max_in_a_window() {
         Some(refunded)
     };
     let tried = [
-        (Some(Failure::RpcError), Some(1)),
-        (Some(Failure::Http5xx), Some(1)),
+        (NONE.with(Failure::RpcError), Some(1)),
+        (NONE.with(Failure::Http5xx), Some(1)),
         // Two were given back within the minute: no third is.
-        (Some(Failure::Http5xx), Some(0)),
-        (Some(Failure::ErrorResult), Some(0)),
-        (None, None),
+        (NONE.with(Failure::Http5xx), Some(0)),
+        (NONE.with(Failure::ErrorResult), Some(0)),
+        (NONE, None),
     ];
     for (failure, refunded) in tried {
         assert_eq!(failing(failure, START), refunded, "{failure:?}");
     }
     let later = START.plus(61 * SECOND);
-    assert_eq!(failing(Some(Failure::RpcError), later), Some(1));
+    assert_eq!(failing(NONE.with(Failure::RpcError), later), Some(1));
     let left = |index: usize| {
         let charge = whole(&limits[index]);
         counters.standing(&charge, &account, later).left
@@ -205,7 +207,7 @@ fn refunds_are_counted_over_a_restart() {
         taken
             .parts()
             .for_each(|(key, part)| history.charge(key, part));
-        let failure = Some(Failure::ErrorResult);
+        let failure = NONE.with(Failure::ErrorResult);
         let settlement = counters.settle(taken, failure, (&limits, account), START);
         let charged = settlement.charged().parts();
         charged.for_each(|(key, part)| history.charge(key, part));
@@ -221,7 +223,7 @@ fn refunds_are_counted_over_a_restart() {
     let new = account(&restored, &limits);
     let call = restored.admit(&charge, &new, START);
     let taken = call.expect("what was given back is free").into_parts().1;
-    let failure = Some(Failure::ErrorResult);
+    let failure = NONE.with(Failure::ErrorResult);
     let settlement = restored.settle(taken, failure, (&limits, &new), START);
     assert!(
         settlement.is_empty(),

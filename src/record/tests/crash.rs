@@ -86,10 +86,12 @@ struct World {
 
 impl World {
     fn new() -> World {
-        let dir = folder();
+        let dir = folder_in_memory();
         let store = Store::open(dir.path()).unwrap();
         let journals =
             (0..2).map(|worker| Segments::open(&dir.path().join("journal"), worker).unwrap());
+        // As after a first start: a snapshot of nothing.
+        store.save_counters(Default::default()).wait().unwrap();
         World {
             journals: journals.collect(),
             store,
@@ -242,8 +244,9 @@ proptest! {
         let journal = world.dir.path().join("journal");
 
         let mut restored = replay(&world.store, &journal).unwrap().history;
-        let other = folder();
+        let other = folder_in_memory();
         let fresh = Store::open(other.path()).unwrap();
+        fresh.save_counters(Default::default()).wait().unwrap();
         let mut pure = replay(&fresh, &journal).unwrap().history;
         let counters = super::restored(&restored);
         restored.forget();

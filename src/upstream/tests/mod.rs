@@ -116,7 +116,7 @@ async fn call(
     upstream: &Upstream,
     outgoing: Outgoing,
 ) -> Result<Response<ReplyBody>, ForwardError> {
-    in_time(upstream.forward(outgoing)).await
+    in_time(upstream.call_within(outgoing, upstream.call_max)).await
 }
 
 #[tokio::test]

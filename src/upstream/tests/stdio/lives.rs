@@ -139,6 +139,40 @@ async fn a_process_that_is_silent_is_late_and_the_call_is_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_whose_time_is_up_ends_and_is_cancelled_before_its_first_byte_and_after() {
+    let fake = fixture("-32601");
+    fake.ask(tool("0", "echo", "{}")).await;
+    let hasty = Upstream {
+        call_max: Duration::from_millis(300),
+        ..fake.upstream.clone()
+    };
+    let error = call(&hasty, tool("1", "hold", "{}")).await.unwrap_err();
+    assert!(matches!(error, ForwardError::TimeUp { .. }), "{error}");
+    assert!(error.was_sent() && error.is_late());
+    let waiting = tool_with_progress("2", "1", r#"{"and_wait":true}"#);
+    let mut reply = call(&hasty, waiting).await.unwrap();
+    let error = loop {
+        match in_time(reply.body_mut().frame()).await {
+            Some(Ok(_progress)) => continue,
+            Some(Err(error)) => break error,
+            None => panic!("it ended in order"),
+        }
+    };
+    assert!(matches!(error, ForwardError::TimeUp { .. }), "{error}");
+    assert!(in_time(reply.body_mut().frame()).await.is_none());
+    for name in ["hold", "progress"] {
+        let asked = fake
+            .heard_at_last(|message| message["params"]["name"] == name)
+            .await;
+        fake.heard_at_last(|message| {
+            message["method"] == "notifications/cancelled"
+                && message["params"]["requestId"] == asked["id"]
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_waited_for_the_handshake_of_a_process_that_died_was_not_sent() {
     let fake = fixture("dies early");
     let error = fake.send(tool("1", "echo", "{}")).await.unwrap_err();

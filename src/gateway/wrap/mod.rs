@@ -2,7 +2,9 @@
 //!
 //! Ids are the client's own and nothing is multiplexed, so that every line passes as it came, or not at all.
 
-use std::collections::HashMap;
+mod calls;
+mod handing;
+
 use std::process::ExitStatus;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,8 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use uuid::Uuid;
 
+use calls::{Calls, GivenUp};
+
 use super::Shared;
-use super::call_record::CallRecord;
 use super::definitions::AGAIN_AFTER;
 use super::judge::{Definitions, Judged, JudgedCall, Sent, Verdict};
 use super::lines::{Line, Lines};
@@ -26,16 +29,14 @@ use super::worker::Worker;
 use crate::catalogue::Page;
 use crate::clock::Timestamp;
 use crate::grants::Grant;
-use crate::record::{Journal, OutcomeLine};
-use crate::upstream::child::{Child, ChildEvent, SendError};
+use crate::mcp::RequestId;
+use crate::record::Journal;
+use crate::upstream::child::{Child, ChildEvent};
 
 /// How long a child may be silent once the client has closed its side, before it is stopped.
 const SILENT_MAX: Duration = Duration::from_secs(5);
 /// The id of the grant of whoever starts the process: the same at every start, so that a restart finds its counters.
 pub const LOCAL_GRANT: &str = "local";
-/// How many calls may wait for the server before more of the client's lines are read: no client sends as many, and each
-/// costs a little memory.
-const CALLS_MAX: usize = 1_024;
 /// How soon a line is tried again that the child had no room for.
 const AGAIN: Duration = Duration::from_millis(5);
 
@@ -55,7 +56,9 @@ pub struct Wrap {
     server: Arc<Server>,
     /// One process is one session.
     session: Box<str>,
-    calls: HashMap<Box<[u8]>, CallRecord>,
+    calls: Calls,
+    /// The line that the child is to have next.
+    waiting: Option<Bytes>,
     lists: ListScan,
     /// What the client calls itself.
     client: Option<Box<str>>,
@@ -89,7 +92,8 @@ impl Wrap {
             grant,
             server,
             session: Uuid::now_v7().to_string().into(),
-            calls: HashMap::new(),
+            calls: Calls::default(),
+            waiting: None,
             lists,
             client: None,
             listing: None,
@@ -110,16 +114,19 @@ impl Wrap {
         let max = self.worker.shared.snapshot.load().settings.body_max;
         let mut output = streams.output;
         let mut lines = Lines::new(streams.input, max);
-        let mut waiting: Option<Bytes> = None;
         let mut is_open = true;
         loop {
             let list_wait = self.list_wait();
+            let call_wait = self.calls.next_end(self.worker.shared.clock.now());
             let judgment = tokio::select! {
                 event = child.next() => match event {
                     ChildEvent::Line(line) => self.heard(line).await,
-                    ChildEvent::Ended(exit) => return Ok(exit.status),
+                    ChildEvent::Ended(exit) => {
+                        self.calls.child_ended(&self.server.spec.name, &exit);
+                        return Ok(exit.status);
+                    }
                 },
-                line = lines.next(), if is_open && waiting.is_none() && self.listing.is_none() && self.calls.len() < CALLS_MAX => match line? {
+                line = lines.next(), if is_open && self.waiting.is_none() && self.listing.is_none() && !self.calls.are_full() => match line? {
                     Line::End => {
                         is_open = false;
                         child.close_input();
@@ -129,28 +136,16 @@ impl Wrap {
                     Line::Whole(line) => self.asked(line).await,
                 },
                 () = tokio::time::sleep(list_wait), if self.listing.is_some() => self.list_failed().await,
+                () = tokio::time::sleep(call_wait.unwrap_or_default()), if call_wait.is_some() => self.give_up(),
                 () = tokio::time::sleep(SILENT_MAX), if !is_open => {
                     child.begin_stop();
                     continue;
                 }
-                () = tokio::time::sleep(AGAIN), if waiting.is_some() => Judgment::Reply(Bytes::new()),
+                () = tokio::time::sleep(AGAIN), if self.waiting.is_some() => Judgment::Reply(Bytes::new()),
             };
-            let reply = match judgment {
-                Judgment::Forward(line) => {
-                    waiting = Some(line);
-                    Bytes::new()
-                }
-                Judgment::Reply(reply) => reply,
-            };
-            if !reply.is_empty() {
-                output.write_all(&reply).await?;
-                output.write_all(b"\n").await?;
-                output.flush().await?;
+            for line in [self.judged(&child, judgment), self.hand_over(&child)] {
+                write_line(&mut output, &line).await?;
             }
-            waiting = waiting.and_then(|line| match child.try_send(line.clone()) {
-                Err(SendError::Full) => Some(line),
-                Ok(()) | Err(SendError::Closed) => None,
-            });
         }
     }
 
@@ -205,11 +200,11 @@ impl Wrap {
                 self.server.metrics.passed.increment(1);
                 // Servers leave what was cancelled unanswered.
                 if let Some(id) = envelope.cancels {
-                    self.calls.remove(&line[id]);
+                    self.calls.cancelled(&String::from_utf8_lossy(&line[id]));
                 }
                 Judgment::Forward(line)
             }
-            Ok(Some(Judged::Call(call))) => self.called(line, call).await,
+            Ok(Some(Judged::Call(call))) => self.called(line, (call, now)).await,
         }
     }
 
@@ -255,7 +250,7 @@ impl Wrap {
         }
     }
 
-    async fn called(&mut self, line: Bytes, call: JudgedCall<'_>) -> Judgment {
+    async fn called(&mut self, line: Bytes, (call, came): (JudgedCall<'_>, Timestamp)) -> Judgment {
         let id = call
             .envelope
             .id
@@ -271,11 +266,8 @@ impl Wrap {
             }
             Verdict::Held(held, tool) => reply::waiting_message(&shown, &tool, &held, &request_id),
             Verdict::Admitted(recording) => match recording.await {
-                Ok(_recorded) => {
-                    self.server.metrics.allowed();
-                    let record =
-                        CallRecord::new(self.worker.clone(), self.server.clone(), call.request_id);
-                    self.calls.insert(id.to_vec().into(), record);
+                Ok(recorded) => {
+                    self.begin((shown, came), recorded);
                     return Judgment::Forward(line);
                 }
                 Err(not_recorded) => {
@@ -290,36 +282,43 @@ impl Wrap {
     /// What becomes of a line of the child's: lists are filtered, the rest passes; a call's outcome is recorded.
     fn answered(&mut self, line: Bytes) -> Bytes {
         let (scanned, id) = self.lists.scan_reply(&line);
-        if let Some(record) = id
-            .as_ref()
-            .and_then(|id| self.calls.remove(&line[id.clone()]))
-        {
-            record.settle(OutcomeLine {
-                upstream: "answered",
-                latency: Duration::ZERO,
-                settlement: None,
-            });
-        }
+        let raw_id = id.map(|id| String::from_utf8_lossy(&line[id]).into_owned());
+        let answered = match raw_id.as_deref().and_then(RequestId::read) {
+            Some(id) => self.calls.answered(&id, line),
+            None => Some(line),
+        };
+        let Some(line) = answered else {
+            tracing::debug!("an answer came after its call was given up");
+            return Bytes::new();
+        };
         match scanned {
             Scanned::Passes => line,
             Scanned::Filtered(list) => list.into(),
             Scanned::Unreadable => {
                 tracing::warn!("a line of the server's that cannot be read was not passed on");
-                let id = id.map(|id| String::from_utf8_lossy(&line[id]).into_owned());
-                if id.is_some() {
-                    reply::unreadable_list(id.as_deref()).into()
-                } else {
-                    Bytes::new()
+                match raw_id {
+                    Some(id) => reply::unreadable_list(Some(&id)).into(),
+                    None => Bytes::new(),
                 }
             }
         }
     }
 }
 
+async fn write_line<W: AsyncWrite + Unpin>(output: &mut W, line: &[u8]) -> std::io::Result<()> {
+    if line.is_empty() {
+        return Ok(());
+    }
+    output.write_all(line).await?;
+    output.write_all(b"\n").await?;
+    output.flush().await
+}
+
 /// What is done with a line of the client's.
 enum Judgment {
     Forward(Bytes),
     Reply(Bytes),
+    GivenUp(GivenUp),
 }
 
 fn too_long(max: usize) -> Bytes {

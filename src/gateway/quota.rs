@@ -1,0 +1,139 @@
+//! What is left of a call's limits, told in the result where the grant's settings ask for it.
+//!
+//! It never tells of counters that other grants share, and what it tells is no promise: others of the same grant may call
+//! meanwhile. It says what is there at the moment of the reply, after what the call's end gave back.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::Response;
+use http::header::{CONTENT_LENGTH, HeaderValue};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::body::Body;
+use super::ending::Ending;
+use super::passthrough::{self, for_the_agent};
+use super::reply::remaining;
+use super::snapshot::Server;
+use super::worker::Worker;
+use crate::grants::{Grant, Seat};
+use crate::json::Document;
+use crate::mcp::{self, EVENT_LEN_MAX};
+use crate::policy::{Amount, Charge, Limit, Subject};
+use crate::upstream::{ForwardError, ReplyBody};
+
+/// The member of a result's `_meta` that holds it.
+const KEY: &str = "toolgate/quota";
+
+/// What a call was charged, of limits that its agent may watch.
+pub(super) struct Quota {
+    shared: Arc<Shared>,
+    grant: Arc<Grant>,
+    server: Arc<Server>,
+    /// See [`Limit::index`].
+    charged: Vec<(usize, Option<Subject>)>,
+}
+
+impl std::fmt::Debug for Quota {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Quota").finish_non_exhaustive()
+    }
+}
+
+impl Quota {
+    /// What is told of these charges; `None` where the grant is told nothing, or there is nothing to tell.
+    pub(super) fn of(
+        shared: &Arc<Shared>,
+        (grant, server): (&Arc<Grant>, &Arc<Server>),
+        charges: &[Charge<'_>],
+    ) -> Option<Quota> {
+        if !grant.is_told_quota {
+            return None;
+        }
+        let told = charges.iter().filter(|charge| is_told(charge.limit));
+        let charged: Vec<_> = told
+            .map(|charge| (charge.limit.index, charge.subject))
+            .collect();
+        (!charged.is_empty()).then(|| Quota {
+            shared: shared.clone(),
+            grant: grant.clone(),
+            server: server.clone(),
+            charged,
+        })
+    }
+
+    /// The reply with what is left in its result's `_meta`; `None` where it has no result.
+    pub(super) fn told_in(&self, reply: &Document<'_>) -> Option<Vec<u8>> {
+        let seat = self.grant.seat(&self.server.spec.name)?;
+        let mut told: Vec<(usize, Amount)> = Vec::new();
+        for (index, subject) in &self.charged {
+            let left = self.left(seat, (*index, *subject))?;
+            // A call that is charged to several counters of a limit is told of the one that is nearest to its end.
+            match told.iter_mut().find(|(known, _)| known == index) {
+                Some((_, least)) => *least = left.min(*least),
+                None => told.push((*index, left)),
+            }
+        }
+        let limits = seat.policy.limits();
+        let told = told.iter().filter_map(|(index, left)| {
+            let limit = limits.get(*index)?;
+            Some(json!({
+                "rule": limit.rule,
+                "limit": limit.max,
+                "remaining": remaining(*left),
+                "window": limit.window.name(),
+            }))
+        });
+        mcp::with_meta(reply, KEY, &Value::from_iter(told).to_string())
+    }
+
+    fn left(&self, seat: &Seat, (index, subject): (usize, Option<Subject>)) -> Option<Amount> {
+        let charge = Charge {
+            limit: seat.policy.limits().get(index)?,
+            amount: Amount::NOTHING,
+            subject,
+        };
+        let Shared {
+            counters, clock, ..
+        } = &*self.shared;
+        Some(counters.standing(&charge, &seat.account, clock.now()).left)
+    }
+}
+
+fn is_told(limit: &Limit) -> bool {
+    !limit.is_shadow && !limit.scope.is_shared()
+}
+
+/// A reply of one message that is read whole, and told in. One that is longer than can be read streams as it came.
+pub(super) async fn whole(
+    worker: &Worker,
+    reply: Response<ReplyBody>,
+    mut ending: Ending,
+) -> Result<Response<Body>, ForwardError> {
+    let (head, mut source) = reply.into_parts();
+    let mut read = BytesMut::new();
+    while read.len() <= EVENT_LEN_MAX {
+        match source.frame().await {
+            Some(Ok(frame)) => read.extend_from_slice(&frame.into_data().unwrap_or_default()),
+            Some(Err(error)) => {
+                ending.broke_off(&error);
+                return Err(error);
+            }
+            None => {
+                if source.is_cancelled() {
+                    ending.abandoned();
+                }
+                let told = ending.ended_with(&read.freeze());
+                let mut head = for_the_agent(head);
+                head.headers
+                    .insert(CONTENT_LENGTH, HeaderValue::from(told.len()));
+                return Ok(Response::from_parts(head, Body::whole(told)));
+            }
+        }
+    }
+    let read: Bytes = ending.saw(read.freeze());
+    let reply = Response::from_parts(head, source.behind(read));
+    Ok(passthrough::stream(worker, reply, Some(ending)))
+}
