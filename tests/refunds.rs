@@ -62,7 +62,12 @@ fn answered(request: &Recorded) -> Answer {
     let before =
         r#"data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"result":{}}}"#;
     let other = r#"data: {"jsonrpc":"2.0","id":"other","result":{}}"#;
-    let events = format!("{before}\n\n{other}\n\nid: 3\ndata: {body}\n\n");
+    let last = match name.starts_with("http_5xx") {
+        // The status has said it already.
+        true => String::new(),
+        false => format!("id: 3\ndata: {body}\n\n"),
+    };
+    let events = format!("{before}\n\n{other}\n\n{last}");
     whole(status, "content-type: text/event-stream\r\n", &events)
 }
 

@@ -102,6 +102,11 @@ impl CallRecord {
         self.is_awaited
     }
 
+    /// Whether the upstream's status is not that of a reply to a call that ran.
+    pub(super) fn is_refused(&self) -> bool {
+        self.status.is_some_and(|status| !status.is_success())
+    }
+
     /// The call has ended with this answer.
     pub(super) fn ended_with(self, answer: Answer) {
         let failures = Failures::NONE;

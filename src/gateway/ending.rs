@@ -212,6 +212,10 @@ impl Ending {
 
     /// The stream has ended before the answer. Where its events had ids the rest may be asked for.
     fn end_unanswered(&mut self, record: CallRecord) {
+        if record.is_refused() {
+            // An error's status is an answer by itself.
+            return record.ended(Failures::NONE);
+        }
         let session = self
             .session
             .take()
