@@ -229,3 +229,23 @@ fn what_was_not_sent_comes_back_whatever_the_limit_names() {
         ("ran".into(), "limit".into())
     );
 }
+
+#[test]
+fn a_call_in_a_session_that_a_shared_server_never_had_costs_nothing() {
+    let folder = Folder::of("http://127.0.0.1:1/", &support::at_most(1, "work"));
+    folder.write("server.py", SERVER);
+    let config = std::fs::read_to_string(folder.path("toolgate.toml")).expect("it was written");
+    let command = "command = \"python3\"\nargs = [\"server.py\"]";
+    let config = config.replace("url = \"http://127.0.0.1:1/\"", command);
+    folder.write("toolgate.toml", &config);
+    let token = folder.grant("g");
+    let gateway = folder.serve();
+    let agent = gateway.agent(&token);
+    for _ in 0..3 {
+        let mut wire = support::Wire::to(agent.address);
+        wire.send(agent.request("Mcp-Session-Id: 0\r\n", &call("work")));
+        assert_eq!(wire.reply().status, 404);
+    }
+    assert_eq!(of_agent(&agent, "work"), 1);
+    assert_eq!(gateway.metric("toolgate_refunds_total{server=\"s\"}"), 3.0);
+}

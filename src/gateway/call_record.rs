@@ -172,6 +172,12 @@ impl CallRecord {
         Some(shared.counters.settle(taken, failures, of_seat, now))
     }
 
+    /// No byte of the call was sent, and the gateway answers in the server's place.
+    pub(super) fn unsent(mut self) {
+        let settlement = self.taken.take().map(Settlement::of_unsent);
+        self.close_as_answered(settlement);
+    }
+
     fn close_as_answered(&mut self, settlement: Option<Settlement>) {
         let status = self.status;
         let upstream = status.as_ref().map_or(ANSWERED, StatusCode::as_str);
