@@ -40,7 +40,7 @@ const EXIT_CODES: &str = "Exit codes:
 const SERVE_HELP: &str = r#"A configuration file, toolgate.toml:
 
   listen = "127.0.0.1:7080"         # agents connect here
-  admin  = "127.0.0.1:7081"         # /metrics, /healthz, /readyz
+  admin  = "127.0.0.1:7081"         # /metrics, /healthz, /readyz, and /api for operators
 
   [servers.files]                   # a stdio server, started by toolgate
   command = "npx"
@@ -78,6 +78,15 @@ Further settings, with their defaults:
   connect_timeout_seconds = 10
   first_byte_timeout_seconds = 120
   call_timeout_seconds = 3600       # a tool call in all; so long it counts as in flight where nobody saw its end
+
+The API for operators, at the admin address, in JSON:
+
+  GET  /api/limits?grant=GRANT&server=NAME   where a grant's limits stand now; the keys are those of `limits show`
+  POST /api/limits/reset                     {"grant": …, "server": …, "limit": …}: they begin anew within half a second
+
+`server` and `limit` (a rule id) may be left out: then all are meant. It asks for `Authorization: Bearer` with the token in
+the file admin-token of the data folder, which the first start makes, readable by its owner only: agents must not run as
+that user. The `Host` must be localhost, a loopback address or the admin address.
 
 A file in the mcpServers shape of MCP clients is accepted too, together with --policy.
 Edits of the file and of policies apply to the next call; SIGHUP applies them at once; SIGTERM drains and stops."#;

@@ -2,6 +2,7 @@
 //!
 //! It never serves before the counters are restored, and never ends before the journal is written.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +17,7 @@ use tokio::task::JoinSet;
 use super::ledger::{Around, Ledger};
 use super::terminal::{CliError, start_log};
 use super::{ServeArgs, grant, welcome};
-use crate::admin;
+use crate::admin::{self, AdminToken};
 use crate::config::{Config, ONLY_GRANT};
 use crate::gateway::{Listeners, Load, Reloader, Seen, Shared, Start, Workers, watch};
 use crate::grants::Token;
@@ -95,15 +96,8 @@ fn serve(
     let listeners =
         Listeners::bind(config.listen, config.settings.workers).map_err(CliError::failed)?;
     let listen = listeners.address();
-    let admin = operator
-        .block_on(TcpListener::bind(config.admin))
-        .map_err(|error| {
-            CliError::unusable(format!(
-                "cannot listen on {} for operators; choose another address with --admin: {error}",
-                config.admin
-            ))
-        })?;
-    let admin_address = admin.local_addr().map_err(CliError::failed)?;
+    let (admin, own) = operator_side(operator, &config)?;
+    let admin_address = own.1;
     let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
     let roster = ledger.store.roster().wait().map_err(CliError::failed)?;
     let around = Around {
@@ -114,7 +108,7 @@ fn serve(
     let shared = ledger.shared(&config, &roster, around)?;
     let workers = Workers::start(&shared, listeners, &ledger.journal).map_err(CliError::failed)?;
     let is_ready = Arc::new(AtomicBool::new(true));
-    let sources = sources(&shared, &is_ready, workers.progress());
+    let sources = sources(&shared, &is_ready, own, workers.progress());
     operator.spawn(admin::serve(admin, sources));
     operator.spawn(upkeep(
         shared.clone(),
@@ -144,18 +138,40 @@ fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where operators connect, and what lets them use the API there.
+fn operator_side(
+    operator: &Runtime,
+    config: &Config,
+) -> Result<(TcpListener, (AdminToken, SocketAddr)), CliError> {
+    let token = AdminToken::of_folder(&config.data).map_err(CliError::failed)?;
+    let bound = operator.block_on(TcpListener::bind(config.admin));
+    let listener = bound.map_err(|error| {
+        CliError::unusable(format!(
+            "cannot listen on {} for operators; choose another address with --admin: {error}",
+            config.admin
+        ))
+    })?;
+    let address = listener.local_addr().map_err(CliError::failed)?;
+    Ok((listener, (token, address)))
+}
+
 fn sources(
     shared: &Arc<Shared>,
     is_ready: &Arc<AtomicBool>,
+    (token, address): (AdminToken, SocketAddr),
     journals: Vec<record::Progress>,
 ) -> Arc<admin::Sources> {
     let (grants, is_ready) = (shared.clone(), is_ready.clone());
     Arc::new(admin::Sources {
         metrics: shared.metrics.clone(),
         counters: shared.counters.clone(),
+        clock: shared.clock.clone(),
+        store: shared.store.clone(),
         journals,
-        grants: Box::new(move || grants.snapshot.load().grants.len()),
+        grants: Box::new(move || grants.snapshot.load().grants.clone()),
         is_ready: Box::new(move || is_ready.load(Ordering::Acquire)),
+        token,
+        address,
     })
 }
 

@@ -35,7 +35,7 @@ pub struct Snapshot {
     pub settings: Settings,
     pub(super) servers: HashMap<Box<str>, Arc<Server>>,
     /// Who may call.
-    pub grants: Grants,
+    pub grants: Arc<Grants>,
     /// The resets of limits that it goes by.
     resets: Vec<KeptReset>,
     hosts: Vec<String>,
@@ -97,12 +97,12 @@ impl Snapshot {
             counters: from.counters,
             calls: &calls.collect(),
             guard: config.settings.guard,
-            before: from.before.map(|before| &before.grants),
+            before: from.before.map(|before| &*before.grants),
         };
         Ok(Snapshot {
             settings: config.settings.clone(),
             servers,
-            grants: Grants::build(from.roster, &config.grants, counting),
+            grants: Arc::new(Grants::build(from.roster, &config.grants, counting)),
             resets: from.roster.resets.clone(),
             hosts: hosts(from.listen),
         })

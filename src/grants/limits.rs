@@ -37,9 +37,14 @@ pub struct Stand {
 impl LimitView<'_> {
     /// How full the counter is: 0 is empty, 1 is full.
     pub fn used_ratio(&self) -> Option<f64> {
-        let left = self.stand?.holds.left.millionths() as f64;
-        Some(1.0 - left / self.limit.at_once().millionths() as f64)
+        Some(used(self.limit, self.stand?.holds.left))
     }
+}
+
+/// How full a limit is of which so much is left.
+pub(super) fn used(limit: &Limit, left: Amount) -> f64 {
+    let most = limit.at_once();
+    most.minus(left).millionths() as f64 / most.millionths() as f64
 }
 
 /// Why limits cannot be told or reset.

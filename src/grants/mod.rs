@@ -4,6 +4,7 @@
 //! same as for a token that never was.
 
 mod find;
+mod fullest;
 mod limits;
 mod token;
 
@@ -17,6 +18,7 @@ use crate::policy::{Limit, Policy};
 use crate::store::{KeptReset, Roster};
 
 pub use find::NotFound;
+pub use fullest::Fullest;
 pub use limits::{LimitView, LimitsError, Stand};
 pub use token::{Token, TokenHash};
 

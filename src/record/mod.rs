@@ -5,6 +5,7 @@
 
 mod journal;
 mod keeping;
+mod limit_gauge;
 mod line;
 mod metrics;
 mod parts;
@@ -15,6 +16,7 @@ mod writer;
 
 pub use journal::{Journal, JournalError, NotRecorded, Recorded, Recording, begin};
 pub use keeping::{Audit, Durability, Keeping};
+pub use limit_gauge::{LIMIT_SERIES_MAX, LimitUse, limit_gauges};
 pub use line::{Entry, OutcomeLine};
 pub use metrics::{Metrics, ServerMetrics, Sizes};
 pub use replay::{ReplayError, Replayed, TAIL_MAX, compact, replay, tail};
