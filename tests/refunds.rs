@@ -62,7 +62,12 @@ fn answered(request: &Recorded) -> Answer {
     let before =
         r#"data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"result":{}}}"#;
     let other = r#"data: {"jsonrpc":"2.0","id":"other","result":{}}"#;
-    let events = format!("{before}\n\n{other}\n\nid: 3\ndata: {body}\n\n");
+    let last = match name.starts_with("http_5xx") {
+        // The status has said it already.
+        true => String::new(),
+        false => format!("id: 3\ndata: {body}\n\n"),
+    };
+    let events = format!("{before}\n\n{other}\n\n{last}");
     whole(status, "content-type: text/event-stream\r\n", &events)
 }
 
@@ -223,4 +228,24 @@ fn what_was_not_sent_comes_back_whatever_the_limit_names() {
         (agent.call("work").kind(), agent.call("work").kind()),
         ("ran".into(), "limit".into())
     );
+}
+
+#[test]
+fn a_call_in_a_session_that_a_shared_server_never_had_costs_nothing() {
+    let folder = Folder::of("http://127.0.0.1:1/", &support::at_most(1, "work"));
+    folder.write("server.py", SERVER);
+    let config = std::fs::read_to_string(folder.path("toolgate.toml")).expect("it was written");
+    let command = "command = \"python3\"\nargs = [\"server.py\"]";
+    let config = config.replace("url = \"http://127.0.0.1:1/\"", command);
+    folder.write("toolgate.toml", &config);
+    let token = folder.grant("g");
+    let gateway = folder.serve();
+    let agent = gateway.agent(&token);
+    for _ in 0..3 {
+        let mut wire = support::Wire::to(agent.address);
+        wire.send(agent.request("Mcp-Session-Id: 0\r\n", &call("work")));
+        assert_eq!(wire.reply().status, 404);
+    }
+    assert_eq!(of_agent(&agent, "work"), 1);
+    assert_eq!(gateway.metric("toolgate_refunds_total{server=\"s\"}"), 3.0);
 }

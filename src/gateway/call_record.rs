@@ -102,6 +102,11 @@ impl CallRecord {
         self.is_awaited
     }
 
+    /// Whether the upstream's status is not that of a reply to a call that ran.
+    pub(super) fn is_refused(&self) -> bool {
+        self.status.is_some_and(|status| !status.is_success())
+    }
+
     /// The call has ended with this answer.
     pub(super) fn ended_with(self, answer: Answer) {
         let failures = Failures::NONE;
@@ -165,6 +170,12 @@ impl CallRecord {
         let shared = &self.worker.shared;
         let now = shared.clock.now();
         Some(shared.counters.settle(taken, failures, of_seat, now))
+    }
+
+    /// No byte of the call was sent, and the gateway answers in the server's place.
+    pub(super) fn unsent(mut self) {
+        let settlement = self.taken.take().map(Settlement::of_unsent);
+        self.close_as_answered(settlement);
     }
 
     fn close_as_answered(&mut self, settlement: Option<Settlement>) {

@@ -13,7 +13,7 @@ use super::quota::Quota;
 use crate::json::Document;
 use crate::mcp::{self, EVENT_LEN_MAX, Event, EventStream, RequestId};
 use crate::policy::Failures;
-use crate::upstream::ForwardError;
+use crate::upstream::{ForwardError, Origin};
 
 /// A call's record, and what is looked at of its reply.
 #[derive(Debug)]
@@ -137,9 +137,17 @@ impl Ending {
         answered.flatten().unwrap_or_else(|| whole.clone())
     }
 
-    /// What comes now is no answer of the server's, and there will be none: nobody waits for it any more.
-    pub(super) fn abandoned(&mut self) {
-        self.record = None;
+    /// Hears who says what comes next: where it is not the server, the call ends by that, whatever is said.
+    pub(super) fn hears(&mut self, origin: Origin) {
+        match origin {
+            Origin::Server => {}
+            Origin::Cancelled => self.record = None,
+            Origin::Unsent => {
+                if let Some(record) = self.record.take() {
+                    record.unsent();
+                }
+            }
+        }
     }
 
     /// No reply came.
@@ -212,6 +220,10 @@ impl Ending {
 
     /// The stream has ended before the answer. Where its events had ids the rest may be asked for.
     fn end_unanswered(&mut self, record: CallRecord) {
+        if record.is_refused() {
+            // An error's status is an answer by itself.
+            return record.ended(Failures::NONE);
+        }
         let session = self
             .session
             .take()

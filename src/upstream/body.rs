@@ -26,7 +26,18 @@ pub struct ReplyBody {
     timer: Option<Pin<Box<Sleep>>>,
     /// What was read ahead, and is to be read again.
     ahead: Bytes,
-    is_cancelled: bool,
+    origin: Origin,
+}
+
+/// Who says what stands in a reply: the server, or the gateway in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The server.
+    Server,
+    /// The gateway, of a request that its client cancelled: the server has not answered, and may still be at work.
+    Cancelled,
+    /// The gateway, of a request of which no byte was sent.
+    Unsent,
 }
 
 /// The moment by which a call ends, whatever has come of its reply.
@@ -91,20 +102,16 @@ impl ReplyBody {
         }
     }
 
-    /// The same for a request that its client cancelled.
-    pub(super) fn cancelled(self) -> ReplyBody {
-        ReplyBody {
-            is_cancelled: true,
-            ..self
-        }
+    /// The same, said by somebody else than the server.
+    pub(super) fn from(self, origin: Origin) -> ReplyBody {
+        ReplyBody { origin, ..self }
     }
 
-    /// Whether the last that was read of it is the gateway's own word for a request that its client cancelled: then the
-    /// server has not answered, and may still be at work.
-    pub fn is_cancelled(&self) -> bool {
+    /// Who says what was read of it last.
+    pub fn origin(&self) -> Origin {
         match &self.source {
-            Source::Replying(events) => events.is_cancelled(),
-            _ => self.is_cancelled,
+            Source::Replying(events) => events.origin(),
+            _ => self.origin,
         }
     }
 
@@ -119,7 +126,7 @@ impl ReplyBody {
             deadline: None,
             timer: None,
             ahead: Bytes::new(),
-            is_cancelled: false,
+            origin: Origin::Server,
         }
     }
 

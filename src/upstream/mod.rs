@@ -27,7 +27,7 @@ use crate::sessions::Sessions;
 
 use body::Deadline;
 
-pub use body::ReplyBody;
+pub use body::{Origin, ReplyBody};
 pub use error::ForwardError;
 pub use listing::{ListError, list_tools};
 pub use spec::{ChildCommand, HttpTarget, ServerSpec, TargetFlaw, Times, Transport};

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::{First, Replying, SESSION_HEADER};
 use crate::sessions::SessionId;
-use crate::upstream::ReplyBody;
+use crate::upstream::{Origin, ReplyBody};
 
 const METHOD_NOT_FOUND: i64 = -32601;
 const INVALID_REQUEST: i64 = -32600;
@@ -20,10 +20,10 @@ const MODERN_BAD_REQUEST: [i64; 3] = [-32020, -32021, -32022];
 /// A reply as JSON if its first part is the last, else as an event stream.
 pub(super) fn reply(status: StatusCode, first: First, rest: Replying) -> Response<ReplyBody> {
     match first {
-        First::Last(last) if last.is_cancellation => {
-            json(status, last.message).map(ReplyBody::cancelled)
+        First::Last(last) => {
+            let origin = last.origin;
+            json(status, last.message).map(|body| body.from(origin))
         }
-        First::Last(last) => json(status, last.message),
         First::Event(event) => events(ReplyBody::replying(rest.behind(event))),
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn no_discovery(id: &[u8]) -> Response<ReplyBody> {
 /// For an unknown session and for another grant's.
 pub(super) fn unknown_session(id: Option<&[u8]>) -> Response<ReplyBody> {
     let told = (SESSION_NOT_FOUND, "session not found");
-    error(StatusCode::NOT_FOUND, id, told)
+    error(StatusCode::NOT_FOUND, id, told).map(|body| body.from(Origin::Unsent))
 }
 
 pub(super) fn method_not_allowed() -> Response<ReplyBody> {

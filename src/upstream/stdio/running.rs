@@ -13,8 +13,8 @@ use super::greeting::Greeting;
 use super::line::{Aim, AimBy, splice, spliced_line};
 use crate::mcp::Method;
 use crate::sessions::SessionId;
-use crate::upstream::ForwardError;
 use crate::upstream::child::{Child, Exit, SendError};
+use crate::upstream::{ForwardError, Origin};
 
 /// How many requests may be under way to one process, waiting ones included.
 pub(super) const PENDING_MAX: usize = 1_024;
@@ -69,8 +69,7 @@ pub(super) struct Last {
     pub(super) message: Bytes,
     /// The code of the JSON-RPC error, if it is one.
     pub(super) error_code: Option<i64>,
-    /// It is the gateway's word for a request that its client cancelled: the server may still be at work.
-    pub(super) is_cancellation: bool,
+    pub(super) origin: Origin,
 }
 
 /// A request and where its answer goes.
@@ -93,7 +92,7 @@ impl Asked {
         self.end(Last {
             message: Bytes::from(splice(answer, &edits)),
             error_code,
-            is_cancellation: false,
+            origin: Origin::Server,
         });
     }
 
@@ -106,7 +105,7 @@ impl Asked {
         self.end(Last {
             message: [head, self.raw_id(), tail.as_bytes()].concat().into(),
             error_code: Some(REQUEST_CANCELLED),
-            is_cancellation: true,
+            origin: Origin::Cancelled,
         });
     }
 

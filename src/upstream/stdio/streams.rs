@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::{Notify, mpsc};
 
 use super::running::Part;
-use crate::upstream::ForwardError;
+use crate::upstream::{ForwardError, Origin};
 
 /// The parts of one reply, as events.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(in crate::upstream) struct Replying {
     parts: mpsc::Receiver<Part>,
     left: Arc<Notify>,
     is_over: bool,
-    is_cancelled: bool,
+    origin: Origin,
 }
 
 impl Replying {
@@ -35,7 +35,7 @@ impl Replying {
             parts,
             left,
             is_over: false,
-            is_cancelled: false,
+            origin: Origin::Server,
         }
     }
 
@@ -51,9 +51,9 @@ impl Replying {
         self
     }
 
-    /// Whether its last event is no answer of the server's.
-    pub(in crate::upstream) fn is_cancelled(&self) -> bool {
-        self.is_cancelled
+    /// Who says its last event.
+    pub(in crate::upstream) fn origin(&self) -> Origin {
+        self.origin
     }
 
     pub(in crate::upstream) fn poll_event(
@@ -76,7 +76,9 @@ impl Replying {
 
     fn note(&mut self, part: Option<Part>) -> Result<Part, ForwardError> {
         self.is_over = !matches!(part, Some(Part::Event(_)));
-        self.is_cancelled = matches!(&part, Some(Part::Last(last)) if last.is_cancellation);
+        if let Some(Part::Last(last)) = &part {
+            self.origin = last.origin;
+        }
         part.ok_or_else(|| ForwardError::Cut {
             upstream: self.upstream.clone(),
             source: "the answer was given up".into(),
