@@ -21,7 +21,7 @@
 //! | 3 | [`json`], [`mcp`] | bytes → `ToolsCall<'_>`, borrowed | parse error, invalid request |
 //! | 4 | [`policy`] | call, `Facts` → `Decision`: `Permit`, `Held` or `Denial` | `Denial::{Unavailable, Rule, Argument, Uncounted}` |
 //! | 5 | [`counters`] | `Permit`, now → `Admitted`: all its charges taken, or none | `Denial::{LimitReached, CountersFull, Guard}` |
-//! | 6 | [`record`] | `Admitted` → `Recorded`: the decision line is written | `NotRecorded` |
+//! | 6 | [`record`] | `Admitted` → `Recorded`: the decision line is kept, as surely as the settings ask | `NotRecorded` |
 //! | 7 | [`upstream`] | `Recorded` → reply, streamed through | `ForwardError` |
 //! | 8 | [`record`], `gateway::reply` | outcome → outcome line, refund or keep, metrics, bytes | – |
 //!

@@ -141,7 +141,9 @@ fn a_torn_last_line_stops_nothing() {
     let path = written_segment(&folder);
     let text = fs::read_to_string(&path).expect("the journal is text");
     fs::write(&path, format!("{text}{{\"kind\":\"deci")).expect("it can be written");
-    assert_eq!(ran(&folder.serve().agent(&token), 7), 3);
+    let gateway = folder.serve();
+    assert_eq!(ran(&gateway.agent(&token), 7), 3);
+    assert!(gateway.stop().success(), "nobody waits for a denial's line");
     let denied = |line: &serde_json::Value| line["decision"] == "deny";
     assert_eq!(
         folder.journal().iter().filter(|line| denied(line)).count(),

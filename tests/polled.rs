@@ -130,7 +130,7 @@ fn the_answer_ends_its_call_on_whichever_connection_it_comes() {
 
 #[test]
 fn nobody_elses_message_ends_a_call_and_its_time_does() {
-    let stage = stage(4);
+    let stage = stage(8);
     let other = stage.agent.with_token(&stage.folder.grant("g"));
     until("the other grant is known", || {
         (other.post("{").status == 400).then_some(())

@@ -46,6 +46,17 @@ impl Script {
     }
 }
 
+/// A call that names a customer like no other number's; a limit `by` customer opens a counter for it.
+pub(crate) fn new_value(number: u64) -> Call {
+    let id = ID_FIRST + number;
+    let customer = MIDDLE.replace("cus_0042", &format!("flood_{number}"));
+    let body = format!("{HEAD}{id}{customer}{TAIL}");
+    Call {
+        id,
+        body: Bytes::from(body),
+    }
+}
+
 /// One `tools/call`.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
@@ -92,6 +103,16 @@ mod tests {
         assert_eq!(body["id"], ID_FIRST + 7);
         assert_eq!(body["method"], "tools/call");
         assert_eq!(body["params"]["name"], TOOL);
+    }
+
+    #[test]
+    fn a_new_value_is_one_customer_to_a_number() {
+        for number in [0, 42] {
+            let call = new_value(number);
+            let body: serde_json::Value = serde_json::from_slice(&call.body).expect("valid JSON");
+            let customer = &body["params"]["arguments"]["customer"];
+            assert_eq!(*customer, format!("flood_{number}"));
+        }
     }
 
     #[test]

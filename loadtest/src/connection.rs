@@ -56,6 +56,14 @@ impl Endpoint {
         })
     }
 
+    /// The same for another agent; `None` if its token cannot stand in a request.
+    pub(crate) fn with_bearer(&self, bearer: &str) -> Option<Endpoint> {
+        let value = HeaderValue::try_from(format!("Bearer {bearer}")).ok()?;
+        let mut other = self.clone();
+        other.headers.insert(header::AUTHORIZATION, value);
+        Some(other)
+    }
+
     fn request(&self, call: &Call) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(call.body.clone()));
         *request.method_mut() = Method::POST;

@@ -58,6 +58,9 @@ pub(crate) enum Failure {
         /// What came instead of the reply.
         found: String,
     },
+    /// The flood beside the load was not answered.
+    #[error("the flood beside the load failed: {0}")]
+    Flood(String),
     /// A thread of the client panicked.
     #[error("a client thread panicked")]
     Panicked,

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::flood::Flooded;
 use crate::tally::Tally;
 use crate::usage::Cpu;
 
@@ -26,6 +27,8 @@ pub(crate) struct Round {
     pub(crate) resident: (u64, u64),
     /// What happened to the calls.
     pub(crate) tally: Tally,
+    /// What became of a flood beside it.
+    pub(crate) flooded: Flooded,
 }
 
 /// One line of the report: a number that every round has.
@@ -193,6 +196,7 @@ pub(crate) fn round(calls: u64, used: Duration) -> Round {
         others: 0.0,
         resident: (1 << 20, 3 << 20),
         tally: Tally::default(),
+        flooded: Flooded::default(),
     }
 }
 

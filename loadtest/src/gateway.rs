@@ -21,6 +21,9 @@ use crate::stub;
 const NAME: &str = "toolgate";
 const CONFIG: &str = "toolgate.toml";
 const POLICY: &str = "load.json";
+const FLOOD_POLICY: &str = "flood.json";
+const LOAD_GRANT: &str = "load";
+const FLOOD_GRANT: &str = "flood";
 const LOG: &str = "toolgate.log";
 
 /// Far more than any machine makes in a minute, so that the counter counts every call and refuses none. A minute, so that
@@ -39,6 +42,8 @@ pub(crate) struct Gateway {
     pub(crate) process: Process,
     /// Where its agents call, with a valid token.
     pub(crate) endpoint: Endpoint,
+    /// The same for the grant that floods it, if one does.
+    pub(crate) flood: Option<Endpoint>,
     folder: TempDir,
 }
 
@@ -59,16 +64,23 @@ impl Gateway {
             })?;
         write(folder.path().join(CONFIG), &config(upstream, target))?;
         write(folder.path().join(POLICY), &policy())?;
-        let bearer = token(&program, folder.path()).await?;
+        write(folder.path().join(FLOOD_POLICY), &flood_policy())?;
+        let bearer = token(&program, folder.path(), LOAD_GRANT).await?;
+        let flood = match target {
+            TargetName::Flooded => Some(token(&program, folder.path(), FLOOD_GRANT).await?),
+            _ => None,
+        };
         let mut process = serve(&program, folder.path())?;
         let endpoint = match endpoint(&mut process, &bearer).await {
             Ok(endpoint) => endpoint,
             Err(failure) => return Err(with_log(failure, folder.path())),
         };
+        let flood = flood.and_then(|bearer| endpoint.with_bearer(&bearer));
         Ok(Gateway {
             target,
             process,
             endpoint,
+            flood,
             folder,
         })
     }
@@ -110,9 +122,13 @@ url = "http://{upstream}{}"
 
 [policies]
 load = "{POLICY}"
+flood = "{FLOOD_POLICY}"
 
-[grants.load]
+[grants.{LOAD_GRANT}]
 servers = {{ stub = "load" }}
+
+[grants.{FLOOD_GRANT}]
+servers = {{ stub = "flood" }}
 "#,
         stub::PATH
     )
@@ -134,11 +150,19 @@ fn policy() -> String {
     format!("{policy:#}\n")
 }
 
-async fn token(program: &Path, folder: &Path) -> Result<String, Failure> {
+/// A counter for each customer. An hour, so that none leaves while this runs.
+fn flood_policy() -> String {
+    let each = json!({ "counter": "each", "window": "hour", "max": 1, "by": ["args.customer"] });
+    let policy =
+        json!({ "version": "1", "default": "deny", "tools": { TOOL: { "limits": [each] } } });
+    format!("{policy:#}\n")
+}
+
+async fn token(program: &Path, folder: &Path, grant: &str) -> Result<String, Failure> {
     let name = "toolgate grant new";
     let mut command = Command::new(program);
     command
-        .args(["grant", "new", "load", "--config", CONFIG])
+        .args(["grant", "new", grant, "--config", CONFIG])
         .current_dir(folder)
         .stderr(log_file(&folder.join(LOG))?);
     let mut process = Process::start(name, &mut command)?;

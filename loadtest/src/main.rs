@@ -2,7 +2,7 @@
 //!
 //! It never reports a figure without having verified every reply behind it. In reading order: `options`, `stage` (which
 //! processes there are: `stub`, `proxy` on `workers`, `gateway` through `process`), `measure` (with `client`, `connection`,
-//! `call`, `schedule`, `timer`, `tally`, `usage`), `figures`, `summary`, `report`, `export`.
+//! `call`, `flood`, `schedule`, `timer`, `tally`, `usage`), `figures`, `summary`, `report`, `export`.
 
 mod call;
 mod client;
@@ -10,6 +10,7 @@ mod connection;
 mod export;
 mod failure;
 mod figures;
+mod flood;
 mod gateway;
 mod measure;
 mod options;

@@ -13,6 +13,7 @@ use crate::client::{Load, Plan};
 use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::figures::{Round, others};
+use crate::flood::Flood;
 use crate::stage::Subject;
 use crate::usage::{Cpu, machine_busy, resident};
 use crate::workers::cores;
@@ -20,6 +21,7 @@ use crate::workers::cores;
 /// Puts the planned load on one subject and says what it took.
 pub(crate) async fn round(subject: &Subject, stub: Pid, plan: &Plan) -> Result<Round, Failure> {
     let resident_before = resident(subject.pid)?;
+    let flood = subject.flood.as_ref().map(Flood::start).transpose()?;
     let load = Load::start(&subject.endpoint, plan)?;
     let timing = load.timing;
     let pids = [subject.pid, stub, getpid()];
@@ -27,8 +29,11 @@ pub(crate) async fn round(subject: &Subject, stub: Pid, plan: &Plan) -> Result<R
     let before = Reading::take(pids, &load)?;
     tokio::time::sleep_until(timing.measure_to.into()).await;
     let after = Reading::take(pids, &load)?;
-    let finished = tokio::task::spawn_blocking(|| load.finish()).await;
-    let tally = finished.map_err(|_| Failure::Panicked)??;
+    let finished = tokio::task::spawn_blocking(|| {
+        let tally = load.finish()?;
+        Ok((tally, flood.map(Flood::stop).transpose()?))
+    });
+    let (tally, flooded) = finished.await.map_err(|_| Failure::Panicked)??;
 
     let [target, at_stub, client] = std::array::from_fn(|i| after.used[i].since(before.used[i]));
     let elapsed = after.at - before.at;
@@ -50,6 +55,7 @@ pub(crate) async fn round(subject: &Subject, stub: Pid, plan: &Plan) -> Result<R
         ),
         resident: (resident_before, resident(subject.pid)?),
         tally,
+        flooded: flooded.unwrap_or_default(),
     })
 }
 

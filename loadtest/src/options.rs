@@ -32,6 +32,7 @@ use crate::workers::cores;
   loadtest --rate 2000 --seconds 30         latencies, in an open loop
   loadtest --targets direct,proxy           without a gateway
   loadtest --targets toolgate,fsync         what it costs to wait for the disk before each call
+  loadtest --rate 1000 --targets toolgate,flooded   what others notice of one grant's flood; see its p99
   loadtest --sessions 2000 --seconds 1      memory for each idle connection
 
 The gateway's data folder is made in the system's temporary folder (TMPDIR); its journal grows by some hundred bytes a
@@ -88,7 +89,8 @@ pub(crate) struct Options {
     /// Also open so many idle keep-alive connections to each target first, and tell its memory for each of them
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=15_000))]
     pub(crate) sessions: u32,
-    /// What to measure; `fsync`, the gateway with `durability = "fsync"`, only if it is named
+    /// What to measure. Only if they are named: `fsync`, the gateway with `durability = "fsync"`; `flooded`, the gateway while
+    /// another grant sends it 1,000 calls a second, each with a new value that its limit is by
     #[arg(long, value_delimiter = ',', default_values_t = TargetName::USUAL, value_name = "LIST")]
     targets: Vec<TargetName>,
     /// The gateway's binary [default: `toolgate` beside this program]
@@ -111,15 +113,18 @@ pub(crate) enum TargetName {
     Toolgate,
     /// The gateway with `durability = "fsync"`
     Fsync,
+    /// The gateway while another grant floods it with new values
+    Flooded,
 }
 
 impl TargetName {
     /// All of them, in the order in which they are measured.
-    const ALL: [TargetName; 4] = [
+    const ALL: [TargetName; 5] = [
         TargetName::Direct,
         TargetName::Proxy,
         TargetName::Toolgate,
         TargetName::Fsync,
+        TargetName::Flooded,
     ];
 
     /// Those that are measured unless others are named: what a sync costs is the disk's affair, and said on request.
@@ -127,7 +132,10 @@ impl TargetName {
 
     /// Whether it is a gateway.
     pub(crate) fn is_gateway(self) -> bool {
-        matches!(self, TargetName::Toolgate | TargetName::Fsync)
+        matches!(
+            self,
+            TargetName::Toolgate | TargetName::Fsync | TargetName::Flooded
+        )
     }
 
     /// Its name.
@@ -137,6 +145,7 @@ impl TargetName {
             TargetName::Proxy => "proxy",
             TargetName::Toolgate => "toolgate",
             TargetName::Fsync => "fsync",
+            TargetName::Flooded => "flooded",
         }
     }
 }

@@ -70,6 +70,12 @@ impl Report {
                 written as f64 / f64::from(1 << 20)
             );
         }
+        if let Some((counted, refused)) = self.flooded() {
+            let _ = writeln!(
+                text,
+                "\nanother grant sent a new value with each call: {counted} were counted, {refused} refused"
+            );
+        }
         if self.disturbance() > DISTURBED {
             let percent = self.disturbance() * 100.0;
             let _ = writeln!(
@@ -81,6 +87,14 @@ impl Report {
             let _ = writeln!(text, "\nPROBLEM {problem}");
         }
         text
+    }
+
+    /// What became of all floods, if there were any.
+    fn flooded(&self) -> Option<(u64, u64)> {
+        let rounds = self.results.iter().flat_map(|(_, rounds)| rounds);
+        let floods = rounds.map(|round| (round.flooded.counted, round.flooded.refused));
+        let all = floods.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        (all != (0, 0)).then_some(all)
     }
 
     /// The most that others used of the machine in any round.

@@ -24,6 +24,8 @@ pub(crate) struct Subject {
     pub(crate) pid: Pid,
     /// Where its calls go.
     pub(crate) endpoint: Endpoint,
+    /// Where a flood goes meanwhile, if there is one.
+    pub(crate) flood: Option<Endpoint>,
 }
 
 /// The processes.
@@ -52,6 +54,7 @@ impl Stage {
             gateways: Vec::new(),
         };
         for target in options.targets() {
+            let mut flood = None;
             let (pid, endpoint) = match target {
                 TargetName::Direct => (stage.stub.pid(), plain(upstream)),
                 TargetName::Proxy => {
@@ -59,9 +62,10 @@ impl Stage {
                     let (proxy, address) = Process::role("the proxy", &arguments).await?;
                     (stage.proxy.insert(proxy).pid(), plain(address))
                 }
-                TargetName::Toolgate | TargetName::Fsync => {
+                TargetName::Toolgate | TargetName::Fsync | TargetName::Flooded => {
                     let gateway = Gateway::start(&program, upstream, target).await?;
                     let started = (gateway.process.pid(), gateway.endpoint.clone());
+                    flood = gateway.flood.clone();
                     stage.gateways.push(gateway);
                     started
                 }
@@ -70,6 +74,7 @@ impl Stage {
                 target,
                 pid,
                 endpoint,
+                flood,
             });
         }
         Ok(stage)

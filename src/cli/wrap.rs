@@ -225,3 +225,39 @@ fn data_folder(args: &WrapArgs) -> Result<PathBuf, CliError> {
         .collect();
     Ok(state.join("toolgate").join(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::record::Durability;
+
+    #[test]
+    fn the_journal_is_as_durable_as_the_command_line_says() {
+        let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/demo.json");
+        for (more, expected) in [
+            (&[][..], Durability::Write),
+            (&["--durability=write"], Durability::Write),
+            (&["--durability=fsync"], Durability::Fsync),
+        ] {
+            let words = ["toolgate", "wrap", "--policy", policy];
+            let words = words.iter().chain(more).chain(&["--", "server"]);
+            let cli = Cli::try_parse_from(words).expect("valid");
+            let Command::Wrap(args) = cli.command else {
+                panic!("another command");
+            };
+            let wrapped = Wrapped::of(args, Path::new("data")).expect("a command is named");
+            let keeping = wrapped
+                .config()
+                .expect("the demo's policy")
+                .settings
+                .keeping;
+            assert_eq!(
+                (keeping.durability, keeping.audit),
+                (expected, Audit::Required)
+            );
+        }
+    }
+}

@@ -5,6 +5,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use triomphe::Arc as Handle;
+
 use super::Kept;
 use super::guard::{Guard, Passing};
 use super::key::{CounterKey, Holder};
@@ -20,7 +22,7 @@ use crate::policy::Limit;
 pub struct Account {
     pub(super) slots: Box<[Slot]>,
     pub(super) guard: Arc<Guard>,
-    pub(super) tally: Arc<Tally>,
+    pub(super) tally: Handle<Tally>,
     pub(super) call_max: Duration,
 }
 
@@ -31,14 +33,14 @@ pub const CALL_MAX_DEFAULT: Duration = Duration::from_secs(3_600);
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) key: CounterKey,
-    pub(super) counter: OnceLock<Arc<Kept>>,
+    pub(super) counter: OnceLock<Handle<Kept>>,
 }
 
 impl Account {
     pub(super) fn new(
         holder: Holder<'_>,
         limits: &[Limit],
-        (guard, tally): (Arc<Guard>, Arc<Tally>),
+        (guard, tally): (Arc<Guard>, Handle<Tally>),
     ) -> Account {
         let slots = limits.iter().map(|limit| Slot {
             key: CounterKey::of(holder, limit),

@@ -13,13 +13,6 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// As they were kept, in the order of time.
-    pub(super) fn kept(until: impl Iterator<Item = Timestamp>) -> Slots {
-        Slots {
-            until: until.collect(),
-        }
-    }
-
     /// Lets go of calls whose time is up.
     pub(super) fn expire(&mut self, at: Timestamp) {
         let gone = self.until.partition_point(|until| *until <= at);

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use super::bucket::Bucket;
-use super::concurrent::Slots;
+use super::held::Held;
 use super::history::Past;
 use super::taken::Charged;
-use super::window::{NoRoom, Place, Taking, Takings};
+use super::window::{NoRoom, Place, most_takings};
 use crate::clock::Timestamp;
 use crate::policy::{Amount, Charge, Limit};
 
@@ -17,9 +17,7 @@ use crate::policy::{Amount, Charge, Limit};
 #[derive(Debug)]
 pub(super) struct Counter {
     pub(super) seen: Timestamp,
-    pub(super) takings: Takings,
-    pub(super) slots: Slots,
-    pub(super) bucket: Bucket,
+    pub(super) held: Held,
 }
 
 /// When a charge is made.
@@ -44,29 +42,14 @@ impl Counter {
     pub(super) fn new(seen: Timestamp) -> Counter {
         Counter {
             seen,
-            takings: Takings::default(),
-            slots: Slots::default(),
-            bucket: Bucket::default(),
+            held: Held::default(),
         }
     }
 
     /// A counter as it was kept. No call that it remembers came after `seen`.
     pub(super) fn kept(past: &Past, seen: Timestamp) -> Counter {
-        let taking = |(&until, &amount): (&Timestamp, &Amount)| Taking { until, amount };
-        let takings = Takings::kept(
-            past.exact.iter().map(taking),
-            past.slices.iter().map(taking),
-        );
-        // A call that leaves after the bucket was last charged came after that, for a bucket is only charged once all
-        // calls have left. It was admitted, so the bucket had been waited for.
-        let last = takings.last_leaves().unwrap_or_default();
-        let bucket = past.bucket.filter(|(at, _)| last <= *at);
-        Counter {
-            seen,
-            takings,
-            slots: Slots::kept(past.slots.iter().copied()),
-            bucket: bucket.map_or(Bucket::default(), |(_, bucket)| bucket),
-        }
+        let held = Held::kept(past);
+        Counter { seen, held }
     }
 
     /// Asks for room for a charge at `now`, and takes nothing: what to [`Counter::commit`], or how long until there is
@@ -78,11 +61,10 @@ impl Counter {
         let (limit, amount, now) = (charge.limit, charge.amount, when.now);
         let at = now.max(self.seen.plus(Duration::from_nanos(1)));
         self.seen = self.seen.max(now);
-        self.takings.expire(at);
-        self.slots.expire(at);
+        self.held.expire(at);
         let staged = match limit.burst {
             _ if limit.is_concurrent() => {
-                let until = self.slots.room(limit, at.plus(when.call_max));
+                let until = self.held.slot(limit, at.plus(when.call_max));
                 until.map(|until| Charged::Slot { at, until })
             }
             _ if amount.is_nothing() => Ok(Charged::Call {
@@ -90,8 +72,14 @@ impl Counter {
                 until: at.plus(limit.window.length()),
                 amount,
             }),
-            None => self.stage_call(charge, at),
-            Some(_) => self.stage_burst(charge, at),
+            None => self.held.room(charge, at).map(|place| match place {
+                Place::Exact(until) => Charged::Call { at, until, amount },
+                Place::Slice(until) => Charged::Slice { at, until, amount },
+            }),
+            Some(_) => {
+                let bucket = self.held.room_in_bucket(charge, at);
+                bucket.map(|Bucket { until, period }| Charged::Burst { at, until, period })
+            }
         };
         staged.map_err(|NoRoom { opens, left }| Refused {
             wait: opens.since(now).max(Duration::from_nanos(1)),
@@ -99,66 +87,22 @@ impl Counter {
         })
     }
 
-    fn stage_call(&mut self, charge: &Charge<'_>, at: Timestamp) -> Result<Charged, NoRoom> {
-        let (limit, amount) = (charge.limit, charge.amount);
-        self.bucket.leave(limit, at).map_err(closed)?;
-        Ok(match self.takings.room(limit, amount, at)? {
-            Place::Exact(until) => Charged::Call { at, until, amount },
-            Place::Slice(until) => Charged::Slice { at, until, amount },
-        })
-    }
-
-    fn stage_burst(&mut self, charge: &Charge<'_>, at: Timestamp) -> Result<Charged, NoRoom> {
-        if let Some(opens) = self.takings.last_leaves() {
-            return Err(closed(opens));
-        }
-        let Bucket { until, period } = self.bucket.room(charge, at).map_err(closed)?;
-        Ok(Charged::Burst { at, until, period })
-    }
-
     /// Takes what was staged last.
     pub(super) fn commit(&mut self, charged: Charged, limit: &Limit) {
-        match charged {
-            Charged::Call { until, amount, .. } => {
-                self.takings.put(Place::Exact(until), amount, limit);
-            }
-            Charged::Slice { until, amount, .. } => {
-                self.takings.put(Place::Slice(until), amount, limit);
-            }
-            Charged::Slot { until, .. } => self.slots.put(until),
-            Charged::Burst { until, period, .. } => self.bucket = Bucket { until, period },
-        }
+        self.held.put(charged, most_takings(limit));
         self.seen = charged.at();
     }
 
     /// Gives back what a charge took; nothing happens if it has left by itself, or for a burst.
     pub(super) fn take_back(&mut self, charged: Charged) {
-        match charged {
-            Charged::Call { until, amount, .. } => {
-                self.takings.take_back(Place::Exact(until), amount);
-            }
-            Charged::Slice { until, amount, .. } => {
-                self.takings.take_back(Place::Slice(until), amount);
-            }
-            Charged::Slot { until, .. } => self.slots.take_back(until),
-            Charged::Burst { .. } => {}
-        }
+        self.held.take_back(charged);
     }
 
     /// Whether a new counter that lives from `now` on would answer the same, and give no call a time that this one has
     /// given away. (Times run ahead of the clock by a nanosecond a call, and calls that were given back leave no trace:
     /// such a time, given twice, would make one refund in the journal stand for both calls.)
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
-        let last = self.takings.last_leaves().max(self.slots.last_leaves());
-        let last = last.unwrap_or_default();
-        last.max(self.bucket.until).max(self.seen) <= now
-    }
-}
-
-/// No room at all until then.
-fn closed(opens: Timestamp) -> NoRoom {
-    NoRoom {
-        opens,
-        left: Amount::NOTHING,
+        let last = self.held.last_leaves().unwrap_or_default();
+        last.max(self.held.bucket().until).max(self.seen) <= now
     }
 }

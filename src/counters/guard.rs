@@ -5,9 +5,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
-
 use super::bucket::Pace;
+use super::sync::{Mutex, MutexGuard};
 use crate::clock::Timestamp;
 
 /// How much a guard lets through.

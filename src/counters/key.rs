@@ -104,6 +104,12 @@ impl CounterKey {
         CounterKey::cut(hash)
     }
 
+    /// A hash for a table: half of what the key is.
+    pub(super) fn hash(self) -> u64 {
+        let half = self.0.first_chunk();
+        u64::from_le_bytes(*half.expect("a key has sixteen bytes"))
+    }
+
     fn cut(hash: Sha256) -> CounterKey {
         let mut key = [0; 16];
         key.copy_from_slice(&hash.finalize()[..16]);

@@ -148,8 +148,7 @@ impl Counters {
     }
 
     fn take_back(&self, key: CounterKey, charged: Charged) {
-        let kept = self.counters.get(&key).map(|kept| kept.clone());
-        if let Some(kept) = kept {
+        if let Some(kept) = self.find(key) {
             kept.counter.lock().take_back(charged);
         }
     }

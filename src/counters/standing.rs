@@ -56,9 +56,7 @@ impl Counters {
             Some(subject) => slot.key.of_subject(subject, &self.secret),
             None => slot.key,
         };
-        // The map's guard is let go before the counter is locked.
-        let kept = self.counters.get(&key).map(|kept| kept.clone())?;
-        Some(look(&mut kept.counter.lock()))
+        Some(look(&mut self.find(key)?.counter.lock()))
     }
 }
 
@@ -66,21 +64,19 @@ impl Counter {
     /// What it holds of a limit at `now`, or at the newest moment that it has seen.
     pub(super) fn standing(&mut self, limit: &Limit, now: Timestamp) -> Standing {
         let at = now.max(self.seen);
-        self.takings.expire(at);
-        self.slots.expire(at);
-        let held = self.takings.held().plus(self.slots.held());
+        self.held.expire(at);
+        let (held, bucket) = (self.held.amount(), self.held.bucket());
         let left = match limit.burst {
             // After an edit, nothing is admitted before what the other way of counting holds has left.
             Some(_) if !held.is_nothing() => Amount::NOTHING,
-            Some(_) => self.bucket.left(limit, at),
-            None if self.bucket.until > at => Amount::NOTHING,
+            Some(_) => bucket.left(limit, at),
+            None if bucket.until > at => Amount::NOTHING,
             None => limit.capacity().minus(held),
         };
-        let last = self.takings.last_leaves().max(self.slots.last_leaves());
-        let last = last.unwrap_or_default().max(self.bucket.until);
+        let last = self.held.last_leaves().unwrap_or_default();
         Standing {
             left,
-            clears: last.since(now),
+            clears: last.max(bucket.until).since(now),
         }
     }
 }

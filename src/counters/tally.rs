@@ -3,8 +3,10 @@
 //! It never lets one grant open so many that others find no room.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
+use triomphe::Arc;
+
+use super::sync::{AtomicUsize, Ordering};
 
 /// One grant's count.
 #[derive(Debug, Default)]
@@ -18,10 +20,10 @@ pub(super) struct Ticket(Arc<Tally>);
 
 impl Tally {
     /// A place for one more counter; `None` if there are `max`.
-    pub(super) fn ticket(self: &Arc<Tally>, max: NonZeroUsize) -> Option<Ticket> {
-        let ticket = Ticket(self.clone());
+    pub(super) fn ticket(tally: &Arc<Tally>, max: NonZeroUsize) -> Option<Ticket> {
+        let ticket = Ticket(tally.clone());
         // Counted first: dropping the ticket takes it back.
-        (self.open.fetch_add(1, Ordering::Relaxed) < max.get()).then_some(ticket)
+        (tally.open.fetch_add(1, Ordering::Relaxed) < max.get()).then_some(ticket)
     }
 }
 

@@ -8,6 +8,7 @@ mod calendar;
 mod clock;
 mod edits;
 mod flood;
+mod forms;
 mod in_flight;
 mod kept;
 mod map;
@@ -17,10 +18,15 @@ mod subjects;
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::taken::Part;
 use super::*;
-use crate::policy::{Align, Failures, Increment, Policy, Scope, Subject, Window};
+use crate::clock::Timestamp;
+use crate::policy::{
+    Align, Amount, Charge, Denial, Failures, Increment, Limit, Policy, Scope, Subject, Window,
+};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
@@ -34,6 +40,15 @@ impl Counters {
         now: Timestamp,
     ) -> Result<Admitted<'p>, Denial<'p>> {
         self.admit(charges, account, now)
+    }
+
+    fn admit<'p>(
+        &self,
+        charges: &[Charge<'p>],
+        account: &Account,
+        now: Timestamp,
+    ) -> Result<Admitted<'p>, Denial<'p>> {
+        self.charge_all(charges.into(), account, now)
     }
 }
 

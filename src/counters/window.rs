@@ -60,25 +60,14 @@ pub(super) struct NoRoom {
 }
 
 impl Takings {
-    /// What was kept elsewhere, each kind in the order of time.
-    pub(super) fn kept(
-        exact: impl Iterator<Item = Taking>,
-        slices: impl Iterator<Item = Taking>,
-    ) -> Takings {
-        let sum = |takings: &VecDeque<Taking>| {
-            let amounts = takings.iter().map(|taking| taking.amount);
-            amounts.fold(Amount::NOTHING, Amount::plus)
-        };
-        let exact: VecDeque<Taking> = exact.collect();
-        let slices: VecDeque<Taking> = slices.collect();
-        let sliced = Sliced {
-            sum: sum(&slices),
-            slices,
-        };
+    /// Calls that took one each, in the order of time.
+    pub(super) fn of_calls(calls: impl Iterator<Item = Timestamp>) -> Takings {
+        let amount = Amount::ONE;
+        let exact: VecDeque<Taking> = calls.map(|until| Taking { until, amount }).collect();
         Takings {
-            sum: sum(&exact),
+            sum: Amount::whole(exact.len() as u64),
             exact,
-            sliced: (!sliced.sum.is_nothing()).then(|| Box::new(sliced)),
+            sliced: None,
         }
     }
 
@@ -98,42 +87,12 @@ impl Takings {
         }
     }
 
-    /// Where so much would go at `at`, or when there is room for it. What has left by `at` must have been let go.
-    pub(super) fn room(
-        &self,
-        limit: &Limit,
-        amount: Amount,
-        at: Timestamp,
-    ) -> Result<Place, NoRoom> {
-        let (held, capacity) = (self.held(), limit.capacity());
-        if held.plus(amount) > capacity {
-            return Err(NoRoom {
-                opens: self.leaves(held.plus(amount).minus(capacity)),
-                left: capacity.minus(held),
-            });
-        }
-        Ok(match limit.align {
-            // Those in flight are kept elsewhere.
-            Align::InFlight => Place::Exact(at.plus(limit.window.length())),
-            // All of a period leaves at its end.
-            Align::Calendar => Place::Slice(period::end(limit.window, at)),
-            Align::Rolling if self.is_exact(limit) => Place::Exact(at.plus(limit.window.length())),
-            Align::Rolling => Place::Slice(slice_end(limit, at)),
-        })
-    }
-
-    /// Whether the next taking is kept by itself. Of a limit that will hold too many, none is; of one whose amounts
-    /// nobody knows beforehand, the first ones are.
-    fn is_exact(&self, limit: &Limit) -> bool {
-        most_takings(limit) <= EXACT_MAX && self.exact.len() < EXACT_MAX
-    }
-
-    /// Puts an amount where there was room for it.
-    pub(super) fn put(&mut self, place: Place, amount: Amount, limit: &Limit) {
+    /// Puts an amount where there was room for it. There can be no more than `most` that are kept by themselves.
+    pub(super) fn put(&mut self, place: Place, amount: Amount, most: usize) {
         match place {
             _ if amount.is_nothing() => {}
             Place::Exact(until) => {
-                grow(&mut self.exact, most_takings(limit));
+                grow(&mut self.exact, most);
                 self.exact.push_back(Taking { until, amount });
                 self.sum = self.sum.plus(amount);
             }
@@ -186,9 +145,9 @@ impl Takings {
         self.exact.back().map(|taking| taking.until).max(slice)
     }
 
-    #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
-        self.exact.capacity()
+    /// How many are kept by themselves.
+    pub(super) fn exact_len(&self) -> usize {
+        self.exact.len()
     }
 
     #[cfg(test)]
@@ -205,7 +164,7 @@ impl Takings {
     }
 
     /// When so much has left.
-    fn leaves(&self, amount: Amount) -> Timestamp {
+    pub(super) fn leaves(&self, amount: Amount) -> Timestamp {
         let sliced = self.sliced.iter().flat_map(|sliced| &sliced.slices);
         let (mut exact, mut sliced) = (self.exact.iter().peekable(), sliced.peekable());
         let mut left = Amount::NOTHING;
@@ -229,8 +188,22 @@ impl Takings {
     }
 }
 
+/// Where a taking goes at `at`, if there is room for it and so many are kept by themselves already. Of a limit that will
+/// hold too many, none is; of one whose amounts nobody knows beforehand, the first ones are.
+pub(super) fn place(limit: &Limit, at: Timestamp, exact: usize) -> Place {
+    match limit.align {
+        // All of a period leaves at its end.
+        Align::Calendar => Place::Slice(period::end(limit.window, at)),
+        Align::Rolling if most_takings(limit) > EXACT_MAX || exact >= EXACT_MAX => {
+            Place::Slice(slice_end(limit, at))
+        }
+        // Those in flight are kept elsewhere.
+        Align::Rolling | Align::InFlight => Place::Exact(at.plus(limit.window.length())),
+    }
+}
+
 /// How many takings a window can hold at most, as far as they are kept by themselves.
-fn most_takings(limit: &Limit) -> usize {
+pub(super) fn most_takings(limit: &Limit) -> usize {
     let most = match &limit.increment {
         // Dividing takes longer than all else here.
         Increment::Constant(Amount::ONE) => limit.max.get(),

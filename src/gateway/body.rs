@@ -117,6 +117,9 @@ impl Stream {
 
     /// What goes out of a piece that has come.
     fn passed(&mut self, data: Bytes) -> Bytes {
+        if self.source.is_cancelled() {
+            self.ending.iter_mut().for_each(Ending::abandoned);
+        }
         let data = match (&mut self.filter, &mut self.ending) {
             (Some(filter), _) => filter.feed(data),
             (None, Some(ending)) => ending.saw(data),

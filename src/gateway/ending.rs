@@ -137,6 +137,11 @@ impl Ending {
         answered.flatten().unwrap_or_else(|| whole.clone())
     }
 
+    /// What comes now is no answer of the server's, and there will be none: nobody waits for it any more.
+    pub(super) fn abandoned(&mut self) {
+        self.record = None;
+    }
+
     /// No reply came.
     pub(super) fn failed(&mut self, error: &ForwardError) {
         if let Some(record) = self.record.take() {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -131,13 +131,24 @@ pub(super) fn session(headers: &HeaderMap) -> Option<&HeaderValue> {
 /// A stream on which answers to parked calls may come.
 #[derive(Debug)]
 pub(super) struct Polled {
-    pub(super) shared: Arc<Shared>,
-    pub(super) grant: Arc<str>,
-    pub(super) server: Arc<str>,
-    pub(super) session: HeaderValue,
+    shared: Arc<Shared>,
+    grant: Arc<str>,
+    server: Arc<str>,
+    session: HeaderValue,
 }
 
 impl Polled {
+    /// The stream that a request asks for, if it listens in a session.
+    pub(super) fn of(shared: &Arc<Shared>, method: &Method, request: &Request) -> Option<Polled> {
+        let session = session(&request.headers).filter(|_| *method == Method::GET)?;
+        Some(Polled {
+            shared: shared.clone(),
+            grant: request.entry.grant.id.clone(),
+            server: request.entry.server.spec.name.clone(),
+            session: session.clone(),
+        })
+    }
+
     /// Tells the call's own thread if this message is the answer to a parked one.
     pub(super) fn saw(&self, message: &[u8]) {
         if self.shared.parked.is_empty() {

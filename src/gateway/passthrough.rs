@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::body::{Body, Quiet, Stream};
 use super::ending::Ending;
-use super::parked::{self, Polled};
+use super::parked::Polled;
 use super::reply;
 use super::snapshot::{Server, UNAUTHORIZED};
 use super::tools_call::Request;
@@ -75,14 +75,7 @@ pub(super) async fn pass(
     let is_list = envelope
         .as_ref()
         .is_some_and(|envelope| envelope.method.is_list());
-    let polled = parked::session(&request.headers)
-        .filter(|_| method == http::Method::GET)
-        .map(|session| Polled {
-            shared: worker.shared.clone(),
-            grant: request.entry.grant.id.clone(),
-            server: server.spec.name.clone(),
-            session: session.clone(),
-        });
+    let polled = Polled::of(&worker.shared, &method, &request);
     let scan = (is_list || method == http::Method::GET).then(|| {
         let method = envelope.as_ref().map(|envelope| envelope.method);
         let asked = Asked::by(method, &request.body);

@@ -122,6 +122,9 @@ pub(super) async fn whole(
                 return Err(error);
             }
             None => {
+                if source.is_cancelled() {
+                    ending.abandoned();
+                }
                 let told = ending.ended_with(&read.freeze());
                 let mut head = for_the_agent(head);
                 head.headers

@@ -53,6 +53,11 @@ impl<'p> Permit<'p> {
     pub fn charges(&self) -> &[Charge<'p>] {
         &self.charges
     }
+
+    /// The same, for whoever charges them.
+    pub fn into_charges(self) -> SmallVec<[Charge<'p>; 4]> {
+        self.charges
+    }
 }
 
 /// A call that a person must release. Until approvals exist nothing turns it into a [`Permit`].

@@ -26,7 +26,7 @@ pub(super) const FIRST_SEGMENT: u32 = 1;
 /// One worker's files, open at their end.
 #[derive(Debug)]
 pub(super) struct Segments {
-    dir: PathBuf,
+    dir: Arc<Path>,
     worker: u32,
     segment: u32,
     /// `None` after a failure: the next line goes to a new segment.
@@ -53,7 +53,7 @@ pub(super) enum Synced {
 pub(super) struct Unsynced {
     file: Arc<File>,
     /// The folder, where the file may be new in it.
-    pub(super) folder: Option<PathBuf>,
+    pub(super) folder: Option<Arc<Path>>,
 }
 
 impl Unsynced {

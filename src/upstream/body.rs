@@ -26,6 +26,7 @@ pub struct ReplyBody {
     timer: Option<Pin<Box<Sleep>>>,
     /// What was read ahead, and is to be read again.
     ahead: Bytes,
+    is_cancelled: bool,
 }
 
 /// The moment by which a call ends, whatever has come of its reply.
@@ -90,6 +91,23 @@ impl ReplyBody {
         }
     }
 
+    /// The same for a request that its client cancelled.
+    pub(super) fn cancelled(self) -> ReplyBody {
+        ReplyBody {
+            is_cancelled: true,
+            ..self
+        }
+    }
+
+    /// Whether the last that was read of it is the gateway's own word for a request that its client cancelled: then the
+    /// server has not answered, and may still be at work.
+    pub fn is_cancelled(&self) -> bool {
+        match &self.source {
+            Source::Replying(events) => events.is_cancelled(),
+            _ => self.is_cancelled,
+        }
+    }
+
     /// The same with bytes before it, which were read of it already.
     pub fn behind(self, ahead: Bytes) -> ReplyBody {
         ReplyBody { ahead, ..self }
@@ -101,6 +119,7 @@ impl ReplyBody {
             deadline: None,
             timer: None,
             ahead: Bytes::new(),
+            is_cancelled: false,
         }
     }
 

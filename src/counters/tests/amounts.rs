@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::counters::counter::{Counter, When};
 
 const DOLLARS_A_DAY: &str =
     r#"{"counter":"c","window":"minute","max":100,"increment_from":"args.amount"}"#;
@@ -106,23 +107,21 @@ fn a_refund_gives_back_the_exact_amount_to_the_window_that_paid() {
 
 #[test]
 fn many_small_amounts_take_bounded_memory() {
-    use super::super::window::Takings;
     let limit = &limits_of(&[
         r#"{"counter":"c","window":"minute","max":10000,"increment_from":"args.amount"}"#,
     ])[0];
-    let mut takings = Takings::default();
-    let cent = Amount::from_millionths(10_000);
+    let mut counter = Counter::new(START);
+    let cent = of(limit, 10_000);
     for call in 0..200_000 {
-        let at = START.plus(Duration::from_millis(call));
-        takings.expire(at);
-        let place = takings.room(limit, cent, at).unwrap();
-        takings.put(place, cent, limit);
+        let when = When {
+            now: START.plus(Duration::from_millis(call)),
+            call_max: SECOND,
+        };
+        let charged = counter.stage(&cent, when).unwrap();
+        counter.commit(charged, limit);
         // The exact ones, a slice for each of 64 parts of a window, and one on each side.
-        assert!(
-            takings.kept_apart() <= 1_024 + 66,
-            "{}",
-            takings.kept_apart()
-        );
+        let kept = counter.held.kept_apart();
+        assert!(kept <= 1_024 + 66, "{kept}");
     }
 }
 

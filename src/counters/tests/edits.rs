@@ -1,6 +1,7 @@
 //! What becomes of counts when `max` is edited, and how they are kept on either side of exactness.
 
 use super::*;
+use crate::counters::calls::Calls;
 
 #[test]
 fn editing_max_applies_at_once_and_keeps_the_counts() {
@@ -40,14 +41,14 @@ fn a_wait_is_told_for_the_call_that_leaves_first_however_it_is_kept() {
 
 #[test]
 fn a_small_counter_is_grown_to_its_max_and_no_further() {
-    use crate::counters::window::{Place, Takings};
-    let mut takings = Takings::default();
-    let limit = limit(0, 10, Window::MINUTE);
+    let mut calls = Calls::default();
     for call in 0..10 {
-        let at = START.plus(SECOND * call);
-        let place = takings.room(&limit, Amount::ONE, at).unwrap();
-        assert!(matches!(place, Place::Exact(_)));
-        takings.put(place, Amount::ONE, &limit);
+        calls.push(START.plus(SECOND * call), 10);
+        assert!(
+            calls.capacity() <= 10,
+            "{} after call {call}",
+            calls.capacity()
+        );
     }
-    assert_eq!(takings.capacity(), 10);
+    assert_eq!(calls.len(), 10);
 }

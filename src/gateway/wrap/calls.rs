@@ -2,7 +2,7 @@
 //!
 //! It never lets a client have two answers to one call, and never gives back what a line took that may have been written.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,8 +66,9 @@ impl Calls {
         self.open.insert(id, call);
         if self.ends.len() > 2 * CALLS_MAX {
             // Of calls that were answered long ago.
-            let open: HashSet<RequestId> = self.open.keys().cloned().collect();
-            self.ends.retain(|(_, id)| open.contains(id));
+            let open = &self.open;
+            let until = |id: &RequestId| open.get(id).map(|call| call.until);
+            self.ends.retain(|(end, id)| until(id) == Some(*end));
         }
     }
 

@@ -20,6 +20,9 @@ const MODERN_BAD_REQUEST: [i64; 3] = [-32020, -32021, -32022];
 /// A reply as JSON if its first part is the last, else as an event stream.
 pub(super) fn reply(status: StatusCode, first: First, rest: Replying) -> Response<ReplyBody> {
     match first {
+        First::Last(last) if last.is_cancellation => {
+            json(status, last.message).map(ReplyBody::cancelled)
+        }
         First::Last(last) => json(status, last.message),
         First::Event(event) => events(ReplyBody::replying(rest.behind(event))),
     }

@@ -69,6 +69,8 @@ pub(super) struct Last {
     pub(super) message: Bytes,
     /// The code of the JSON-RPC error, if it is one.
     pub(super) error_code: Option<i64>,
+    /// It is the gateway's word for a request that its client cancelled: the server may still be at work.
+    pub(super) is_cancellation: bool,
 }
 
 /// A request and where its answer goes.
@@ -88,11 +90,27 @@ impl Asked {
     pub(super) fn answer(&self, answer: &[u8], ids: &[Range<usize>], error_code: Option<i64>) {
         let own = self.raw_id();
         let edits: Vec<_> = ids.iter().map(|span| (span.clone(), own)).collect();
-        let message = Bytes::from(splice(answer, &edits));
-        let last = Last {
-            message,
+        self.end(Last {
+            message: Bytes::from(splice(answer, &edits)),
             error_code,
-        };
+            is_cancellation: false,
+        });
+    }
+
+    /// The client gets an error for what it has cancelled.
+    fn cancelled(&self) {
+        let head = br#"{"jsonrpc":"2.0","id":"#;
+        let tail = format!(
+            r#","error":{{"code":{REQUEST_CANCELLED},"message":"cancelled by the client"}}}}"#
+        );
+        self.end(Last {
+            message: [head, self.raw_id(), tail.as_bytes()].concat().into(),
+            error_code: Some(REQUEST_CANCELLED),
+            is_cancellation: true,
+        });
+    }
+
+    fn end(&self, last: Last) {
         // There is room: events leave the last place free. It fails only where the client has left.
         let _ = self.parts.try_send(Part::Last(last));
     }
@@ -210,13 +228,7 @@ impl Running {
         let mut latest_first = self.pending.iter().rev();
         let (&number, _) = latest_first.find(|(_, pending)| is_it(&pending.asked))?;
         let asked = self.take(number)?;
-        let head = r#"{"jsonrpc":"2.0","id":"#;
-        let tail = format!(
-            r#"0,"error":{{"code":{REQUEST_CANCELLED},"message":"cancelled by the client"}}}}"#
-        );
-        let id = head.len()..head.len() + 1;
-        let error = [head.as_bytes(), tail.as_bytes()].concat();
-        asked.answer(&error, std::slice::from_ref(&id), Some(REQUEST_CANCELLED));
+        asked.cancelled();
         Some(number)
     }
 

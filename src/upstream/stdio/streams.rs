@@ -20,6 +20,7 @@ pub(in crate::upstream) struct Replying {
     parts: mpsc::Receiver<Part>,
     left: Arc<Notify>,
     is_over: bool,
+    is_cancelled: bool,
 }
 
 impl Replying {
@@ -34,6 +35,7 @@ impl Replying {
             parts,
             left,
             is_over: false,
+            is_cancelled: false,
         }
     }
 
@@ -47,6 +49,11 @@ impl Replying {
     pub(super) fn behind(mut self, first: Bytes) -> Replying {
         self.first = Some(first);
         self
+    }
+
+    /// Whether its last event is no answer of the server's.
+    pub(in crate::upstream) fn is_cancelled(&self) -> bool {
+        self.is_cancelled
     }
 
     pub(in crate::upstream) fn poll_event(
@@ -69,6 +76,7 @@ impl Replying {
 
     fn note(&mut self, part: Option<Part>) -> Result<Part, ForwardError> {
         self.is_over = !matches!(part, Some(Part::Event(_)));
+        self.is_cancelled = matches!(&part, Some(Part::Last(last)) if last.is_cancellation);
         part.ok_or_else(|| ForwardError::Cut {
             upstream: self.upstream.clone(),
             source: "the answer was given up".into(),
