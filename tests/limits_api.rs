@@ -154,6 +154,9 @@ fn what_the_api_cannot_do_it_says_in_json() {
         (RESET, r#"{"grant":"g","limit":"x"}"#, 404, RULE),
         (RESET, shared, 409, "other grants share"),
         (RESET, &long, 413, "at most 8192 bytes"),
+        ("GET /api/limits/reset", "", 405, "use POST"),
+        ("POST /api/limits?grant=g", "", 405, "GET for all"),
+        ("GET /api/limit", "", 404, "/api/limits/reset"),
     ] {
         let reply = stage.as_operator(line, body);
         let message = reply.json()["error"]["message"].to_string();

@@ -62,6 +62,18 @@ pub(super) async fn guard(
     }
 }
 
+/// The answer where there is nothing.
+pub(super) async fn no_page() -> Refused {
+    let pages = "there are /metrics, /healthz, /readyz, /api/limits and /api/limits/reset";
+    Refused::new(StatusCode::NOT_FOUND, "path", pages)
+}
+
+/// The answer to a method that a page does not have.
+pub(super) async fn no_method() -> Refused {
+    let methods = "use POST for /api/limits/reset, and GET for all other pages";
+    Refused::new(StatusCode::METHOD_NOT_ALLOWED, "method", methods)
+}
+
 fn admitted(sources: &Sources, headers: &HeaderMap) -> Result<(), Refused> {
     let host = only(headers, header::HOST);
     if !host.is_some_and(|host| is_own_name(host, sources.address)) {

@@ -66,6 +66,8 @@ pub async fn serve(listener: TcpListener, sources: Arc<Sources>) -> std::io::Res
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .merge(api)
+        .fallback(door::no_page)
+        .method_not_allowed_fallback(door::no_method)
         .with_state(sources);
     axum::serve(listener, router).await
 }

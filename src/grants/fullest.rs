@@ -30,8 +30,9 @@ impl<'g> Fullest<'g> {
 impl Grants {
     /// The `max` fullest, by server and rule.
     ///
-    /// It asks each counter by itself, so that no call waits for longer than one look takes, and opens none. It takes
-    /// about 0.1 µs for each limit of each grant: 10 ms for a thousand grants with a hundred limits each.
+    /// It asks each counter by itself, so that no call waits for longer than one look takes, and opens none. It takes less
+    /// than 0.5 µs for each limit of each grant (measured without optimisation): at most 50 ms for a thousand grants with a
+    /// hundred limits each, on a thread that serves nobody.
     pub fn fullest(&self, (counters, now): (&Counters, Timestamp), max: usize) -> Vec<Fullest<'_>> {
         let mut used: HashMap<(&str, &str), f64> = HashMap::new();
         let seats = self.all().flat_map(|grant| &grant.seats);

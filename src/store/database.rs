@@ -19,6 +19,9 @@ use crate::clock::{Anchor, Timestamp};
 /// How long another process may hold the database before a statement gives up.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
+/// How long until a new database is asked again that somebody else was just making: that takes a few milliseconds.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+
 /// Each brings the database from the form of its index to the next. What is published is never edited, only added to.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE grants (
@@ -77,7 +80,7 @@ impl Database {
         let open = || -> Kept<(Connection, i64)> {
             let connection = Connection::open(&path)?;
             connection.busy_timeout(BUSY_WAIT)?;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
+            into_wal(&connection)?;
             // A power cut must not bring a revoked grant back to life, nor take the secret away that counters are named
             // by. There is a handful of writes a minute, so that a sync for each costs nothing.
             connection.pragma_update(None, "synchronous", "FULL")?;
@@ -347,6 +350,27 @@ impl Database {
         )?;
         Ok(())
     }
+}
+
+/// Two connections that make a new database one with a log at the same time would wait for each other in a circle: SQLite
+/// refuses one at once, without its busy time-out, and that one asks again.
+fn into_wal(connection: &Connection) -> Kept<()> {
+    let mode = || connection.pragma_update(None, "journal_mode", "WAL");
+    let is_busy = |done: &Kept<()>| {
+        let code = done
+            .as_ref()
+            .err()
+            .and_then(rusqlite::Error::sqlite_error_code);
+        code == Some(rusqlite::ErrorCode::DatabaseBusy)
+    };
+    let mut done = mode();
+    let mut waited = Duration::ZERO;
+    while is_busy(&done) && waited < BUSY_WAIT {
+        std::thread::sleep(BUSY_PAUSE);
+        waited += BUSY_PAUSE;
+        done = mode();
+    }
+    done
 }
 
 /// SQLite has no unsigned numbers; the same bits are kept.

@@ -38,14 +38,11 @@ impl Database {
         resets.collect()
     }
 
-    /// On the disk before anybody is told, even if the power goes: whoever reads that a limit was reset acts on it.
-    ///
     /// One row for each choice of limits, however often: operators' scripts must not let the table grow for ever.
     pub(super) fn reset_limits(&mut self, reset: &KeptReset) -> Kept<()> {
         self.changes += 1;
         let which = &reset.which;
-        self.connection.pragma_update(None, "synchronous", "FULL")?;
-        let kept = self.connection.execute(
+        self.connection.execute(
             "INSERT INTO resets (grant_id, server, rule, times, at) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (grant_id, server, rule) DO UPDATE SET times = times + excluded.times, at = excluded.at",
             params![
@@ -55,9 +52,7 @@ impl Database {
                 reset.times.cast_signed(),
                 stored(reset.at)
             ],
-        );
-        self.connection
-            .pragma_update(None, "synchronous", "NORMAL")?;
-        kept.map(drop)
+        )?;
+        Ok(())
     }
 }
