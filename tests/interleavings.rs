@@ -60,6 +60,7 @@ mod counters {
     pub use settlement::Settlement;
     pub use standing::Standing;
     pub use taken::{Admitted, Charged, Taken};
+    pub use tally::Opener;
 
     use open::Kept;
 }

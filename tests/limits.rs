@@ -140,6 +140,12 @@ fn a_grant_may_open_so_many_counters_and_the_next_value_is_refused() {
     assert_eq!(to(1).kind(), "limit", "what was counted stays counted");
     let series = r#"toolgate_decisions_total{server="s",decision="deny",kind="counters_full"}"#;
     assert_eq!(gateway.metric(series), 1.0);
+    gateway.kill();
+    let gateway = folder.serve();
+    let agent = gateway.agent(&token);
+    let to = |value: u32| work(&agent, &format!(r#"{{"to":{value}}}"#));
+    assert_eq!(to(3).kind(), "limit", "a restart gives no fresh bound");
+    assert_eq!(gateway.metric(series), 1.0);
 }
 
 #[test]

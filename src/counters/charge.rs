@@ -9,6 +9,7 @@ use super::account::Account;
 use super::counter::{Counter, Refused, When};
 use super::guard::Guard;
 use super::taken::{Admitted, Charged, Part, Taken};
+use super::tally::Opener;
 use super::{Counters, Kept};
 use crate::clock::Timestamp;
 use crate::policy::{Amount, Charge, Denial, Full, Permit};
@@ -65,6 +66,7 @@ impl Counters {
         let mut asking = Asking {
             guard: &account.guard,
             when: When { now, call_max },
+            opener: account.tally.opener,
             parts: &mut taken.parts,
             shadowed: &mut shadowed,
             full: None,
@@ -124,6 +126,7 @@ impl Counters {
 struct Asking<'a, 'p> {
     guard: &'a Guard,
     when: When,
+    opener: Opener,
     parts: &'a mut SmallVec<[Part; 4]>,
     shadowed: &'a mut Vec<Full<'p>>,
     full: Option<Full<'p>>,
@@ -146,6 +149,7 @@ impl<'p> Asking<'_, 'p> {
                 key: one.kept().key,
                 charged,
                 limit: limit.index,
+                opener: one.charge.subject.map(|_| self.opener),
             });
         }
         Ok(())

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::bucket::Bucket;
 use super::key::CounterKey;
 use super::taken::Charged;
+use super::tally::Opener;
 use crate::clock::Timestamp;
 use crate::policy::Amount;
 
@@ -24,6 +25,8 @@ pub(super) struct Past {
     pub(super) exact: BTreeMap<Timestamp, Amount>,
     pub(super) slices: BTreeMap<Timestamp, Amount>,
     pub(super) slots: BTreeSet<Timestamp>,
+    /// Who opened it by what it sent, if it was opened so.
+    pub(super) opener: Option<Opener>,
     /// The newest charge of the bucket, and when that was.
     pub(super) bucket: Option<(Timestamp, Bucket)>,
 }
@@ -75,6 +78,13 @@ impl History {
         }
     }
 
+    /// A counter that was charged may have been opened by this grant; the first one that says so did it.
+    pub fn opened(&mut self, key: CounterKey, opener: Opener) {
+        if let Some(past) = self.counters.get_mut(&key) {
+            past.opener.get_or_insert(opener);
+        }
+    }
+
     /// A charge was given back.
     pub fn refund(&mut self, key: CounterKey, charged: Charged) {
         let Some(past) = self.counters.get_mut(&key) else {
@@ -106,7 +116,12 @@ impl History {
             past.slices
                 .retain(|until, amount| *until > newest && !amount.is_nothing());
             past.bucket = past.bucket.filter(|(_, bucket)| bucket.until > newest);
-            *past != Past::default()
+            let opener = past.opener;
+            *past
+                != Past {
+                    opener,
+                    ..Past::default()
+                }
         });
     }
 
@@ -129,17 +144,19 @@ impl History {
 }
 
 /// The form of the bytes, so that a later one can be told apart.
-const FORM: u64 = 3;
+const FORM: u64 = 4;
+/// The form that did not know who opened a counter.
+const FORM_WITHOUT_OPENER: u64 = 3;
 /// The form without calls in flight.
 const FORM_WITHOUT_SLOTS: u64 = 2;
 /// The form in which every call took one: no exact call had an amount, and slices had numbers of calls.
 const FORM_OF_CALLS: u64 = 1;
 
 impl Past {
-    /// Numbers of eight bytes: the form, how many exact takings, they, how many slices, they, how many calls in flight,
+    /// Numbers of eight bytes: the form, who opened it or 0, how many exact takings, they, how many slices, they, how many calls in flight,
     /// they, the bucket if there is one.
     fn to_bytes(&self) -> Vec<u8> {
-        let mut numbers = vec![FORM];
+        let mut numbers = vec![FORM, self.opener.map_or(0, Opener::number)];
         for takings in [&self.exact, &self.slices] {
             numbers.push(takings.len() as u64);
             for (until, amount) in takings {
@@ -158,11 +175,14 @@ impl Past {
         let (numbers, rest) = bytes.as_chunks::<8>();
         let mut numbers = numbers.iter().map(|number| u64::from_le_bytes(*number));
         let form = numbers.next()?;
-        if !rest.is_empty() || ![FORM, FORM_WITHOUT_SLOTS, FORM_OF_CALLS].contains(&form) {
+        if !rest.is_empty() || !(FORM_OF_CALLS..=FORM).contains(&form) {
             return None;
         }
         let has_amounts = form != FORM_OF_CALLS;
         let mut past = Past::default();
+        if form > FORM_WITHOUT_OPENER {
+            past.opener = Opener::from_number(numbers.next()?);
+        }
         for _ in 0..numbers.next()? {
             let until = Timestamp::from_nanos(numbers.next()?);
             let amount = match has_amounts {
@@ -180,7 +200,7 @@ impl Past {
             };
             past.slices.insert(until, amount);
         }
-        if form == FORM {
+        if form > FORM_WITHOUT_SLOTS {
             for _ in 0..numbers.next()? {
                 past.slots.insert(Timestamp::from_nanos(numbers.next()?));
             }

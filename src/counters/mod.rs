@@ -35,6 +35,7 @@ pub use open::Counters;
 pub use settlement::Settlement;
 pub use standing::Standing;
 pub use taken::{Admitted, Charged, Taken};
+pub use tally::Opener;
 
 use open::Kept;
 

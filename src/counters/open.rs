@@ -15,7 +15,7 @@ use super::history::History;
 use super::key::{CounterKey, Holder, Secret};
 use super::map::Map;
 use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
-use super::tally::{Tally, Ticket};
+use super::tally::{Opener, Tally, Ticket};
 use crate::clock::Timestamp;
 use crate::policy::Limit;
 
@@ -23,7 +23,7 @@ use crate::policy::Limit;
 #[derive(Debug)]
 pub struct Counters {
     counters: Map,
-    tallies: Mutex<HashMap<Box<str>, Arc<Tally>>>,
+    tallies: Mutex<HashMap<Opener, Arc<Tally>>>,
     open: AtomicUsize,
     bounds: Bounds,
     pub(super) secret: Secret,
@@ -31,8 +31,7 @@ pub struct Counters {
     since: AtomicU64,
 }
 
-/// A counter with its name, and its place among those that a grant opened by what it sends. After a restart nobody knows
-/// who opened it: it then counts among all counters only.
+/// A counter with its name, and its place among those that a grant opened by what it sends.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) key: CounterKey,
@@ -49,14 +48,18 @@ impl Counters {
     /// The counters as `history` tells of them. All of these are kept, even above the bounds.
     pub fn restored(history: &History, bounds: Bounds, secret: Secret) -> Counters {
         let seen = history.newest();
-        let kept = history.counters.iter().map(|(key, past)| Kept {
-            key: *key,
-            counter: Mutex::new(Counter::kept(past, seen)),
-            _ticket: None,
+        let mut tallies = HashMap::new();
+        let kept = history.counters.iter().map(|(key, past)| {
+            let tally = past.opener.map(|opener| tally_of(&mut tallies, opener));
+            Kept {
+                key: *key,
+                counter: Mutex::new(Counter::kept(past, seen)),
+                _ticket: tally.map(Tally::ticket_of_kept),
+            }
         });
         Counters {
             counters: Map::of(kept),
-            tallies: Mutex::new(HashMap::new()),
+            tallies: Mutex::new(tallies),
             open: AtomicUsize::new(history.len()),
             bounds,
             secret,
@@ -67,7 +70,7 @@ impl Counters {
     /// Handles to the counters that `limits` stand for, in the order of [`Limit::index`].
     pub fn account(&self, holder: Holder<'_>, limits: &[Limit], guard: Shared<Guard>) -> Account {
         let mut tallies = self.tallies.lock();
-        let tally = tallies.entry(holder.grant.into()).or_default().clone();
+        let tally = tally_of(&mut tallies, Opener::of(holder.grant)).clone();
         Account::new(holder, limits, (guard, tally))
     }
 
@@ -123,4 +126,9 @@ impl Counters {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+fn tally_of(tallies: &mut HashMap<Opener, Arc<Tally>>, opener: Opener) -> &Arc<Tally> {
+    let fresh = || Arc::new(Tally::new(opener));
+    tallies.entry(opener).or_insert_with(fresh)
 }

@@ -128,6 +128,7 @@ impl Counters {
             key,
             charged,
             limit: part.limit,
+            opener: Some(account.tally.opener),
         })
     }
 

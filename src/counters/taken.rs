@@ -5,6 +5,7 @@
 use smallvec::SmallVec;
 
 use super::key::CounterKey;
+use super::tally::Opener;
 use crate::clock::Timestamp;
 use crate::policy::{Amount, Charge, Full};
 
@@ -51,6 +52,8 @@ pub(super) struct Part {
     pub(super) charged: Charged,
     /// See [`crate::policy::Limit::index`].
     pub(super) limit: usize,
+    /// Who may have opened the counter by what it sent.
+    pub(super) opener: Option<Opener>,
 }
 
 impl Taken {
@@ -63,6 +66,11 @@ impl Taken {
     /// What was taken from each counter.
     pub fn parts(&self) -> impl Iterator<Item = (CounterKey, Charged)> {
         self.parts.iter().map(|part| (part.key, part.charged))
+    }
+
+    /// Who may have opened which of these counters by what it sent.
+    pub fn openers(&self) -> impl Iterator<Item = Option<Opener>> {
+        self.parts.iter().map(|part| part.opener)
     }
 }
 

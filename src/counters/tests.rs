@@ -381,6 +381,7 @@ impl Taken {
             key,
             charged,
             limit,
+            opener: None,
         }])
     }
 }

@@ -23,7 +23,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::counters::{Admitted, Taken};
 use crate::policy::{Charge, Denial, Held};
 
-/// Bytes of lines that may wait for one write. A line is 50 KiB at the very most, and 10 KiB more for each limit that
+/// Bytes of lines that may wait for one write. A line is 50 KiB at the very most, and 11 KiB more for each limit that
 /// charges as many values as one may, so this is no fewer than 40 calls of the worst kind.
 const STAGED_MAX: usize = 4 << 20;
 

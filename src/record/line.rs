@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::parts::{LineCharge, Parts, parts};
 use crate::clock::Timestamp;
-use crate::counters::{Charged, CounterKey, Settlement, Taken};
+use crate::counters::{Charged, CounterKey, Opener, Settlement, Taken};
 use crate::policy::{Denial, Full, Held, Rule, Shadowed};
 
 /// Bytes of a tool's name in a line. MCP asks for names of at most 128 characters.
@@ -260,6 +260,11 @@ impl Line {
 
     pub(super) fn at(&self) -> Timestamp {
         Timestamp::from_nanos(self.ns)
+    }
+
+    /// Which counters may have been opened by which grant.
+    pub(super) fn opened(&self) -> impl Iterator<Item = (CounterKey, Opener)> {
+        self.charges.iter().filter_map(LineCharge::opened)
     }
 
     pub(super) fn charges(&self) -> impl Iterator<Item = (CounterKey, Charged)> {

@@ -9,7 +9,7 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::Timestamp;
-use crate::counters::{Charged, CounterKey, Taken};
+use crate::counters::{Charged, CounterKey, Opener, Taken};
 use crate::policy::Amount;
 
 /// What was taken, part by part.
@@ -25,7 +25,8 @@ impl<'a> Parts<'a> {
 
 impl Serialize for Parts<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.parts().map(LineCharge::of))
+        let parts = self.0.parts().zip(self.0.openers());
+        to.collect_seq(parts.map(LineCharge::of))
     }
 }
 
@@ -54,10 +55,13 @@ pub(super) struct LineCharge {
     amount: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     period: Option<u64>,
+    /// Whose calls' content may have opened the counter; see [`Opener`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opener: Option<u64>,
 }
 
 impl LineCharge {
-    fn of((counter, charged): (CounterKey, Charged)) -> LineCharge {
+    fn of(((counter, charged), opener): ((CounterKey, Charged), Option<Opener>)) -> LineCharge {
         let period = match charged {
             Charged::Burst { period, .. } => Some(period),
             _ => None,
@@ -71,7 +75,13 @@ impl LineCharge {
             slot: matches!(charged, Charged::Slot { .. }),
             amount: amount.map(Amount::millionths),
             period,
+            opener: opener.map(Opener::number),
         }
+    }
+
+    /// The counter's key, and who may have opened it.
+    pub(super) fn opened(&self) -> Option<(CounterKey, Opener)> {
+        Some((self.counter, Opener::from_number(self.opener?)?))
     }
 
     /// The counter's key, and what was taken.

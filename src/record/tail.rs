@@ -189,6 +189,9 @@ fn apply(line: &Line, history: &mut History) {
     for (key, charged) in line.charges() {
         history.charge(key, charged);
     }
+    for (key, opener) in line.opened() {
+        history.opened(key, opener);
+    }
     for (key, charged) in line.given_back() {
         history.refund(key, charged);
     }

@@ -132,6 +132,43 @@ fn a_reload_gives_a_grant_no_fresh_bound_and_a_full_gateway_refuses_all() {
     assert!(admit("a", 1), "what is there is counted on");
 }
 
+// Once the counters of a restart counted for nobody: each gave a flood its whole bound again.
+#[test]
+fn a_restart_gives_a_grant_no_fresh_bound() {
+    let limits = limits_of(&[BY]);
+    let two = NonZeroUsize::new(2).unwrap();
+    let bounds = Bounds {
+        per_grant: two,
+        ..Bounds::default()
+    };
+    let secret = || Secret::from_bytes([7; 32]);
+    let before = Counters::new(bounds, secret());
+    let account = account_of(&before, "a", &limits);
+    let mut history = History::default();
+    for subject in [1, 2] {
+        let call = before.admit(&[on(&limits[0], subject)], &account, START);
+        let (_, taken) = call.unwrap().into_parts();
+        for ((key, charged), opener) in taken.parts().zip(taken.openers()) {
+            history.charge(key, charged);
+            history.opened(key, opener.expect("its value opened it"));
+        }
+    }
+    let read = History::from_kept(history.newest(), history.to_kept()).unwrap();
+    let after = Counters::restored(&read, bounds, secret());
+    let admit = |grant, subject, now| {
+        let account = account_of(&after, grant, &limits);
+        let call = after.admit(&[on(&limits[0], subject)], &account, now);
+        call.is_ok()
+    };
+    let now = START.plus(SECOND);
+    assert!(!admit("a", 3, now), "two are open");
+    assert!(admit("a", 1, now), "what is there is counted on");
+    assert!(admit("b", 3, now), "another grant opened none");
+    let later = now.plus(61 * SECOND);
+    after.sweep(later);
+    assert!(admit("a", 3, later), "idle ones have left");
+}
+
 #[test]
 fn sixty_four_threads_get_exactly_what_one_subject_and_what_one_server_allow() {
     let limits = limits_of(&[
