@@ -13,6 +13,7 @@ mod in_flight;
 mod kept;
 mod map;
 mod model;
+mod model_of_histories;
 mod model_of_many;
 mod subjects;
 
