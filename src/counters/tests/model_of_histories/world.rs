@@ -107,6 +107,8 @@ impl World {
     }
 
     fn call(&mut self, call: Call) -> Result<(), TestCaseError> {
+        // Who was refused before was told of a world without this call.
+        self.refused = None;
         let policy = self.policy.clone();
         let charges = policy.charges(call);
         let now = Timestamp::from_nanos(self.now.nanos() - call.early).max(self.begun);
