@@ -29,6 +29,8 @@ struct Part {
     max: u64,
     key: CounterKey,
     until: Timestamp,
+    /// What came from a bucket is never given back.
+    is_from_bucket: bool,
 }
 
 pub(super) struct World {
@@ -163,6 +165,7 @@ impl World {
                 max: charge.limit.capacity().millionths(),
                 key,
                 until: charged.until(),
+                is_from_bucket: charge.limit.burst.is_some(),
             });
         }
         let mut line = Line::of_decision(self.calls.len(), self.now, &taken);
@@ -231,10 +234,9 @@ impl World {
         let Some((index, taken)) = self.taken(ago, false) else {
             return;
         };
-        for Part { name, .. } in &self.calls[index].parts {
-            if name.kind != Kind::Burst {
-                self.log.mark(*name, index, Back::Given);
-            }
+        let parts = self.calls[index].parts.iter();
+        for part in parts.filter(|part| !part.is_from_bucket) {
+            self.log.mark(part.name, index, Back::Given);
         }
         let settlement = Settlement::of_unsent(taken);
         self.write_and_give(index, settlement);
