@@ -12,7 +12,7 @@ use super::taken::{Admitted, Charged, Part, Taken};
 use super::tally::Opener;
 use super::{Counters, Kept};
 use crate::clock::Timestamp;
-use crate::policy::{Amount, Charge, Denial, Full, Permit};
+use crate::policy::{Amount, Charge, Charges, Denial, Full, Permit};
 
 /// A counter that is about to be charged.
 struct Opened<'a, 'c, 'p> {
@@ -54,7 +54,7 @@ impl Counters {
 
     pub(super) fn charge_all<'p>(
         &self,
-        charges: SmallVec<[Charge<'p>; 4]>,
+        charges: Charges<'p>,
         account: &Account,
         now: Timestamp,
     ) -> Result<Admitted<'p>, Denial<'p>> {
@@ -127,7 +127,7 @@ struct Asking<'a, 'p> {
     guard: &'a Guard,
     when: When,
     opener: Opener,
-    parts: &'a mut SmallVec<[Part; 4]>,
+    parts: &'a mut SmallVec<[Part; 2]>,
     shadowed: &'a mut Vec<Full<'p>>,
     full: Option<Full<'p>>,
 }

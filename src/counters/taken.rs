@@ -7,12 +7,12 @@ use smallvec::SmallVec;
 use super::key::CounterKey;
 use super::tally::Opener;
 use crate::clock::Timestamp;
-use crate::policy::{Amount, Charge, Full};
+use crate::policy::{Amount, Charge, Charges, Full};
 
 /// A permit whose charges were all taken. Only [`super::Counters::charge`] makes one.
 #[derive(Debug)]
 pub struct Admitted<'p> {
-    pub(super) charges: SmallVec<[Charge<'p>; 4]>,
+    pub(super) charges: Charges<'p>,
     pub(super) taken: Taken,
     pub(super) shadowed: Vec<Full<'p>>,
 }
@@ -34,7 +34,7 @@ impl<'p> Admitted<'p> {
     }
 
     /// Its charges and what was taken for them: for `record`, which makes the next value of the chain.
-    pub fn into_parts(self) -> (SmallVec<[Charge<'p>; 4]>, Taken) {
+    pub fn into_parts(self) -> (Charges<'p>, Taken) {
         (self.charges, self.taken)
     }
 }
@@ -42,7 +42,7 @@ impl<'p> Admitted<'p> {
 /// What a call took from its counters; see [`super::Counters::refund`].
 #[derive(Debug)]
 pub struct Taken {
-    pub(super) parts: SmallVec<[Part; 4]>,
+    pub(super) parts: SmallVec<[Part; 2]>,
 }
 
 /// What a call took from one counter, and for which limit.

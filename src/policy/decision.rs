@@ -5,9 +5,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
-use super::limit::{Charge, Full, Limit};
+use super::limit::{Charge, Charges, Full, Limit};
 
 /// What was decided of one tool call, and what rules in shadow would have decided.
 #[derive(Debug)]
@@ -41,11 +39,11 @@ pub enum Decision<'p> {
 /// What a call takes from which limits; the only way to `Counters::charge`. Only this room makes one.
 #[derive(Debug)]
 pub struct Permit<'p> {
-    charges: SmallVec<[Charge<'p>; 4]>,
+    charges: Charges<'p>,
 }
 
 impl<'p> Permit<'p> {
-    pub(super) fn new(charges: SmallVec<[Charge<'p>; 4]>) -> Permit<'p> {
+    pub(super) fn new(charges: Charges<'p>) -> Permit<'p> {
         Permit { charges }
     }
 
@@ -55,7 +53,7 @@ impl<'p> Permit<'p> {
     }
 
     /// The same, for whoever charges them.
-    pub fn into_charges(self) -> SmallVec<[Charge<'p>; 4]> {
+    pub fn into_charges(self) -> Charges<'p> {
         self.charges
     }
 }

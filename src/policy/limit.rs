@@ -5,6 +5,8 @@
 use std::num::{NonZeroU32, NonZeroU64, NonZeroU128};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::amount::Amount;
 use super::failure::Failures;
 use super::source::{Argument, Source};
@@ -213,6 +215,10 @@ pub struct Charge<'p> {
     /// Which of its counters; `None` for a limit that has one only.
     pub subject: Option<Subject>,
 }
+
+/// What a call takes from all its limits. Two stand in place: the tool's and that of all tools; these lists are moved from
+/// room to room, and each place more is more to copy for every call.
+pub type Charges<'p> = SmallVec<[Charge<'p>; 2]>;
 
 /// Which of a limit's counters is meant: the first 16 bytes of a SHA-256 over the session and the values of `by`.
 ///

@@ -11,7 +11,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use smallvec::SmallVec;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -21,7 +20,7 @@ use super::segment::{Segments, sync_folder};
 use super::writer::{JournalWriter, Progress};
 use crate::clock::{Clock, Timestamp};
 use crate::counters::{Admitted, Taken};
-use crate::policy::{Charge, Denial, Held};
+use crate::policy::{Charge, Charges, Denial, Held};
 
 /// Bytes of lines that may wait for one write. A line is 50 KiB at the very most, and 11 KiB more for each limit that
 /// charges as many values as one may, so this is no fewer than 40 calls of the worst kind.
@@ -48,7 +47,7 @@ pub struct JournalError {
 pub struct Recorded<'p> {
     request_id: Uuid,
     audit: Audit,
-    charges: SmallVec<[Charge<'p>; 4]>,
+    charges: Charges<'p>,
     taken: Taken,
 }
 
