@@ -127,7 +127,7 @@ struct Asking<'a, 'p> {
     guard: &'a Guard,
     when: When,
     opener: Opener,
-    parts: &'a mut SmallVec<[Part; 2]>,
+    parts: &'a mut SmallVec<[Part; 4]>,
     shadowed: &'a mut Vec<Full<'p>>,
     full: Option<Full<'p>>,
 }

@@ -42,7 +42,7 @@ impl<'p> Admitted<'p> {
 /// What a call took from its counters; see [`super::Counters::refund`].
 #[derive(Debug)]
 pub struct Taken {
-    pub(super) parts: SmallVec<[Part; 2]>,
+    pub(super) parts: SmallVec<[Part; 4]>,
 }
 
 /// What a call took from one counter, and for which limit.
