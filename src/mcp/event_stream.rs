@@ -162,13 +162,13 @@ impl Event {
     /// back, `None` where it has none.
     pub fn id(&self) -> Option<&[u8]> {
         let lines = self.raw.split(|byte| matches!(byte, b'\n' | b'\r'));
-        let ids = lines.filter_map(|line| match line.strip_prefix(b"id")? {
+        let mut ids = lines.filter_map(|line| match line.strip_prefix(b"id")? {
             [] => Some(&[][..]),
             [b':', b' ', id @ ..] | [b':', id @ ..] => Some(id),
             _ => None,
         });
         // What has a NUL in it is no id.
-        ids.filter(|id| !id.contains(&0)).last()
+        ids.rfind(|id| !id.contains(&0))
     }
 
     /// What its `data` lines say, joined by LF; `None` if it has none.
