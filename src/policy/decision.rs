@@ -51,11 +51,6 @@ impl<'p> Permit<'p> {
     pub fn charges(&self) -> &[Charge<'p>] {
         &self.charges
     }
-
-    /// The same, for whoever charges them.
-    pub fn into_charges(self) -> Charges<'p> {
-        self.charges
-    }
 }
 
 /// A call that a person must release. Until approvals exist nothing turns it into a [`Permit`].

@@ -216,8 +216,7 @@ pub struct Charge<'p> {
     pub subject: Option<Subject>,
 }
 
-/// What a call takes from all its limits. Four stand in place: few policies charge a call more often, and room for two was
-/// measured to make one limit no cheaper and three a fifth dearer.
+/// What a call takes from all its limits. Four stand in place: few policies charge a call more often.
 pub type Charges<'p> = SmallVec<[Charge<'p>; 4]>;
 
 /// Which of a limit's counters is meant: the first 16 bytes of a SHA-256 over the session and the values of `by`.
