@@ -23,7 +23,7 @@
 //! | 5 | [`counters`] | `Permit`, now → `Admitted`: all its charges taken, or none | `Denial::{LimitReached, CountersFull, Guard}` |
 //! | 6 | [`record`] | `Admitted` → `Recorded`: the decision line is kept, as surely as the settings ask | `NotRecorded` |
 //! | 7 | [`upstream`] | `Recorded` → reply, streamed through | `ForwardError` |
-//! | 8 | [`record`], `gateway::reply` | outcome → outcome line, refund or keep, metrics, bytes | – |
+//! | 8 | `gateway::ending`, `gateway::call_record` | the answer that ends the call → outcome line, then what it gives back | – |
 //!
 //! Steps 3 to 5 are `gateway::judge`, synchronous: nothing borrowed from scratch crosses an await. Only a call whose rules
 //! need the tool's definition may wait before them, for `gateway::definitions` to list its server into the [`catalogue`]. Steps 6 to 8 are

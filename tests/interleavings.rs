@@ -108,7 +108,7 @@ impl Room {
 
     fn call_for(&self, tool: &str, to: &str, now: Timestamp) -> Option<Taken> {
         let admitted = self.counters.charge(permit(tool, to), &self.account, now);
-        admitted.ok().map(|admitted| admitted.into_parts().1)
+        admitted.ok().map(|admitted| admitted.into_taken())
     }
 
     /// How many calls of a tool there is room for.

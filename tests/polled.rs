@@ -61,9 +61,13 @@ impl Stage {
 
     /// Asks for the rest of a stream, on a connection of its own, and is given these events.
     fn polled(&self, agent: &Agent, session: &str, events: &str) {
+        self.polled_from("Last-Event-ID: 1\r\n", (agent, session), events);
+    }
+
+    fn polled_from(&self, from: &str, (agent, session): (&Agent, &str), events: &str) {
         let mut wire = Wire::to(agent.address);
         let get = agent.bare_request("GET");
-        let headers = format!("{session}Last-Event-ID: 1\r\n\r\n");
+        let headers = format!("{session}{from}\r\n");
         wire.send(get.strip_suffix("\r\n").expect("a blank line").to_owned() + &headers);
         let steps = self.next_steps();
         steps.open();
@@ -150,6 +154,31 @@ fn nobody_elses_message_ends_a_call_and_its_time_does() {
         (&line["upstream"], &line["refunded"]),
         (&json!("200"), &json!([]))
     );
+}
+
+// A server tells old answers again to whoever asks for an old stream, and clients use ids again: once an agent could free a
+// call's place with the answer to an earlier one.
+#[test]
+fn an_answer_on_another_stream_than_the_calls_own_ends_nothing() {
+    let stage = stage(3_600);
+    stage.closed_early(&call("1"), PRIMED);
+    let own = (&stage.agent, OWN);
+    for from in [
+        "",
+        "Last-Event-ID: 0\r\n",
+        "Last-Event-ID: 1\r\nLast-Event-ID: 1\r\n",
+    ] {
+        stage.polled_from(from, own, &answer("1"));
+    }
+    assert_eq!((stage.kind(), stage.ends().len()), ("limit".into(), 0));
+    // Its own stream goes on in pieces, each with an id to ask from.
+    stage.polled(&stage.agent, OWN, "id: 7\ndata: \n\n");
+    stage.polled_from("Last-Event-ID: 7\r\n", own, "id: 8\n\nid: 9\ndata: \n\n");
+    assert_eq!((stage.kind(), stage.ends().len()), ("limit".into(), 0));
+    stage.polled_from("Last-Event-ID: 8\r\n", own, &answer("1"));
+    until("the call has ended", || {
+        (stage.ends().len() == 1).then_some(())
+    });
 }
 
 #[test]

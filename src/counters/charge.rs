@@ -8,7 +8,7 @@ use triomphe::Arc;
 use super::account::Account;
 use super::counter::{Counter, Refused, When};
 use super::guard::Guard;
-use super::taken::{Admitted, Charged, Part, Taken};
+use super::taken::{Admitted, Charged, Part, Parts, Taken};
 use super::tally::Opener;
 use super::{Counters, Kept};
 use crate::clock::Timestamp;
@@ -49,19 +49,19 @@ impl Counters {
         account: &Account,
         now: Timestamp,
     ) -> Result<Admitted<'p>, Denial<'p>> {
-        self.charge_all(permit.into_charges(), account, now)
+        self.charge_all(permit.charges(), account, now)
     }
 
     pub(super) fn charge_all<'p>(
         &self,
-        charges: SmallVec<[Charge<'p>; 4]>,
+        charges: &[Charge<'p>],
         account: &Account,
         now: Timestamp,
     ) -> Result<Admitted<'p>, Denial<'p>> {
         let mut shadowed = Vec::new();
         let mut taken = Taken::of([]);
         let mut opened = AllOpened::new();
-        self.open_all(&charges, account, (&mut opened, &mut shadowed))?;
+        self.open_all(charges, account, (&mut opened, &mut shadowed))?;
         let call_max = account.call_max;
         let mut asking = Asking {
             guard: &account.guard,
@@ -72,12 +72,7 @@ impl Counters {
             full: None,
         };
         asking.take(&opened)?;
-        drop(opened);
-        Ok(Admitted {
-            charges,
-            taken,
-            shadowed,
-        })
+        Ok(Admitted { taken, shadowed })
     }
 
     /// The counters of a call in the order in which they are locked, each once.
@@ -127,7 +122,7 @@ struct Asking<'a, 'p> {
     guard: &'a Guard,
     when: When,
     opener: Opener,
-    parts: &'a mut SmallVec<[Part; 4]>,
+    parts: &'a mut Parts,
     shadowed: &'a mut Vec<Full<'p>>,
     full: Option<Full<'p>>,
 }

@@ -4,6 +4,12 @@
 //! remember, and never says what time it is. Whose calls are counted together is the key's affair alone.
 //!
 //! What is kept elsewhere: a charge is remembered across restarts once the journal has it; see [`History`].
+//!
+//! Where several gateways are to count together one day, the line runs between what is asked here and what is held:
+//! [`Counters::charge`], [`Counters::settle`], [`Counters::give_back`] and [`Counters::standing`] take a moment, keys and
+//! amounts, and give owned values ([`Taken`], [`Settlement`]) that name counters by key and say all that was taken. They hold
+//! no borrow of a counter and could wait for an answer; whoever holds the counters need know neither policies nor grants,
+//! only what a [`Charged`] says: how much, and until when.
 
 mod account;
 mod bounds;

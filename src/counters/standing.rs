@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::counter::{Counter, When};
+use super::key::CounterKey;
 use super::{Account, Counters};
 use crate::clock::Timestamp;
 use crate::policy::{Amount, Charge, Limit};
@@ -19,15 +20,30 @@ pub struct Standing {
     pub clears: Duration,
 }
 
+impl Standing {
+    /// Of a counter that holds nothing.
+    fn fresh(limit: &Limit) -> Standing {
+        Standing {
+            left: limit.at_once(),
+            clears: Duration::ZERO,
+        }
+    }
+}
+
 impl Counters {
     /// Where the counter stands that a charge is taken from. One that is not there holds nothing.
     pub fn standing(&self, charge: &Charge<'_>, account: &Account, now: Timestamp) -> Standing {
-        let fresh = Standing {
-            left: charge.limit.at_once(),
-            clears: Duration::ZERO,
-        };
         let look = |counter: &mut Counter| counter.standing(charge.limit, now);
-        self.looked_at(charge, account, look).unwrap_or(fresh)
+        let fresh = || Standing::fresh(charge.limit);
+        self.looked_at(charge, account, look).unwrap_or_else(fresh)
+    }
+
+    /// Where the counter of that key stands, which is one of this limit's. One that is not there holds nothing.
+    pub fn standing_of(&self, key: CounterKey, limit: &Limit, now: Timestamp) -> Standing {
+        let kept = self.find(key);
+        kept.map_or(Standing::fresh(limit), |kept| {
+            kept.counter.lock().standing(limit, now)
+        })
     }
 
     /// How long until a charge has room, if nobody else takes it. Of calls in flight, at the latest.

@@ -7,12 +7,11 @@ use smallvec::SmallVec;
 use super::key::CounterKey;
 use super::tally::Opener;
 use crate::clock::Timestamp;
-use crate::policy::{Amount, Charge, Full};
+use crate::policy::{Amount, Full};
 
 /// A permit whose charges were all taken. Only [`super::Counters::charge`] makes one.
 #[derive(Debug)]
 pub struct Admitted<'p> {
-    pub(super) charges: SmallVec<[Charge<'p>; 4]>,
     pub(super) taken: Taken,
     pub(super) shadowed: Vec<Full<'p>>,
 }
@@ -23,27 +22,26 @@ impl<'p> Admitted<'p> {
         &self.shadowed
     }
 
-    /// What the call was charged, in the order of the document; of limits in shadow, what it was to be charged.
-    pub fn charges(&self) -> &[Charge<'p>] {
-        &self.charges
-    }
-
     /// What was taken from which counter.
     pub fn taken(&self) -> &Taken {
         &self.taken
     }
 
-    /// Its charges and what was taken for them: for `record`, which makes the next value of the chain.
-    pub fn into_parts(self) -> (SmallVec<[Charge<'p>; 4]>, Taken) {
-        (self.charges, self.taken)
+    /// What was taken, for `record`, which makes the next value of the chain.
+    pub fn into_taken(self) -> Taken {
+        self.taken
     }
 }
 
 /// What a call took from its counters; see [`super::Counters::refund`].
 #[derive(Debug)]
 pub struct Taken {
-    pub(super) parts: SmallVec<[Part; 4]>,
+    pub(super) parts: Parts,
 }
+
+/// Two stand in place, the tool's limit and that of all tools: a list is moved from room to room with its call, and each
+/// place more is more to copy for every call.
+pub(super) type Parts = SmallVec<[Part; 2]>;
 
 /// What a call took from one counter, and for which limit.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +64,11 @@ impl Taken {
     /// What was taken from each counter.
     pub fn parts(&self) -> impl Iterator<Item = (CounterKey, Charged)> {
         self.parts.iter().map(|part| (part.key, part.charged))
+    }
+
+    /// Which counters it was taken from, and by which limit (see [`crate::policy::Limit::index`]).
+    pub fn counters(&self) -> impl Iterator<Item = (usize, CounterKey)> {
+        self.parts.iter().map(|part| (part.limit, part.key))
     }
 
     /// Who may have opened which of these counters by what it sent.

@@ -345,8 +345,7 @@ fn a_refund_frees_one_place_and_only_while_the_call_is_counted() {
                 counters
                     .admit(&charges, &account, START)
                     .unwrap()
-                    .into_parts()
-                    .1
+                    .into_taken()
             })
             .collect();
         counters.refund(calls.pop().unwrap());

@@ -7,7 +7,7 @@ use http::Response;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 
 use super::call_record::CallRecord;
-use super::parked::{self, Address};
+use super::parked::{self, Address, Cursor};
 use super::passthrough::is_event_stream;
 use super::quota::Quota;
 use crate::json::Document;
@@ -25,8 +25,8 @@ pub(super) struct Ending {
     quota: Option<Quota>,
     /// The session in which the call was made.
     session: Option<HeaderValue>,
-    /// An event had an id, from which on the stream can be asked for again.
-    has_ids: bool,
+    /// The id of the last event that had one, from which on the stream can be asked for again.
+    last_event: Option<Cursor>,
 }
 
 /// Whose reply it is.
@@ -70,7 +70,7 @@ impl Ending {
             quota: quota.filter(|_| !matches!(look, Look::Unreadable)),
             look,
             session,
-            has_ids: false,
+            last_event: None,
         }
     }
 
@@ -83,7 +83,7 @@ impl Ending {
             look: Look::Nothing,
             quota,
             session: None,
-            has_ids: false,
+            last_event: None,
         }
     }
 
@@ -195,7 +195,9 @@ impl Ending {
 
     /// `None`: the event is not the answer. Else what goes out in its place, if it changes.
     fn read_event(&mut self, event: &Event) -> Option<Option<Vec<u8>>> {
-        self.has_ids |= event.has_id();
+        if let Some(id) = event.id() {
+            self.last_event = Cursor::of(id);
+        }
         let data = event.data().filter(|data| !data.is_empty())?;
         let changed = self.read(&data)?;
         Some(changed.map(|data| event.with_data(&data)))
@@ -224,19 +226,16 @@ impl Ending {
             // An error's status is an answer by itself.
             return record.ended(Failures::NONE);
         }
-        let session = self
-            .session
-            .take()
-            .filter(|_| self.has_ids && record.waits());
-        match (session, self.id.take()) {
-            (Some(session), Some(id)) => {
+        let session = self.session.take().filter(|_| record.waits());
+        match (session, self.id.take(), self.last_event.take()) {
+            (Some(session), Some(id), Some(cursor)) => {
                 let server = record.server().spec.name.clone();
                 let address = Address {
                     server,
                     session,
                     id,
                 };
-                parked::park(record, address);
+                parked::park(record, (address, cursor));
             }
             _ => record.ended_without_an_answer(),
         }

@@ -93,7 +93,7 @@ pub(super) struct JudgedCall<'p> {
 #[derive(Debug)]
 pub(super) enum Verdict<'p> {
     /// It may run once its decision is recorded.
-    Admitted(Recording<'p>),
+    Admitted(Recording),
     /// It does not run; the tool's name is for the reply.
     Denied(Denial<'p>, Box<str>),
     /// It waits for a person.

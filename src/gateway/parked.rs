@@ -16,7 +16,7 @@ use super::Shared;
 use super::call_record::CallRecord;
 use super::tools_call::Request;
 use crate::json::{Document, Duplicates, Reader};
-use crate::mcp::{self, Answer, Envelope, RequestId};
+use crate::mcp::{self, Answer, Envelope, Event, RequestId};
 
 /// How many calls of one grant may be parked: more than any agent has under way at once.
 const PER_GRANT_MAX: usize = 256;
@@ -24,6 +24,31 @@ const PER_GRANT_MAX: usize = 256;
 const ALL_MAX: usize = 10_000;
 /// The longest name of a session; the longest ones seen are signed tokens.
 const SESSION_BYTES_MAX: usize = 1_024;
+
+/// So many ids of a call's stream are kept, the latest: a client that lost some events asks from one of those on.
+const CURSORS_MAX: usize = 8;
+/// The longest of them; the longest ones seen have 60 bytes.
+const CURSOR_BYTES_MAX: usize = 256;
+
+/// From where on a stream is asked for again: the id of one of its events (`Last-Event-ID`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cursor(Box<[u8]>);
+
+impl Cursor {
+    /// `None` for what nobody can ask from.
+    pub(super) fn of(id: &[u8]) -> Option<Cursor> {
+        (1..=CURSOR_BYTES_MAX)
+            .contains(&id.len())
+            .then(|| Cursor(id.into()))
+    }
+
+    /// The one that a request names.
+    fn asked(headers: &HeaderMap) -> Option<Cursor> {
+        let mut named = headers.get_all("last-event-id").iter();
+        let id = named.next().filter(|_| named.next().is_none())?;
+        Cursor::of(id.as_bytes())
+    }
+}
 
 /// Where the answer to a call may still come.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,7 +65,29 @@ pub struct Parked {
     count: AtomicUsize,
 }
 
-type OfGrant = HashMap<Address, oneshot::Sender<Answer>>;
+type OfGrant = HashMap<Address, Waiting>;
+
+/// A parked call.
+#[derive(Debug)]
+struct Waiting {
+    call: oneshot::Sender<Answer>,
+    /// What its stream was seen to say of itself, the latest last. An answer on a stream that was asked for from elsewhere
+    /// is not this call's: servers tell old answers again to whoever asks, and clients use ids again.
+    cursors: Vec<Cursor>,
+}
+
+impl Waiting {
+    fn follows(&self, cursor: &Cursor) -> bool {
+        self.cursors.contains(cursor)
+    }
+
+    fn moves_on_to(&mut self, cursor: &Cursor) {
+        if self.cursors.len() == CURSORS_MAX {
+            self.cursors.remove(0);
+        }
+        self.cursors.push(cursor.clone());
+    }
+}
 
 impl Parked {
     /// Whether there is none, as nearly always: then nothing need be read.
@@ -49,11 +96,16 @@ impl Parked {
     }
 
     /// A place for one more call, in place of an older one with the same id; `None` if there is none.
-    fn enter(&self, grant: &Arc<str>, address: Address) -> Option<oneshot::Receiver<Answer>> {
-        let (sender, receiver) = oneshot::channel();
+    fn enter(
+        &self,
+        grant: &Arc<str>,
+        (address, cursor): (Address, Cursor),
+    ) -> Option<oneshot::Receiver<Answer>> {
+        let (call, receiver) = oneshot::channel();
+        let cursors = vec![cursor];
         self.change(grant, |calls| {
             let has_room = calls.len() < PER_GRANT_MAX || calls.contains_key(&address);
-            has_room.then(|| drop(calls.insert(address, sender)))
+            has_room.then(|| drop(calls.insert(address, Waiting { call, cursors })))
         })?;
         let has_room = self.count.load(Ordering::Acquire) <= ALL_MAX;
         has_room.then_some(receiver)
@@ -61,11 +113,39 @@ impl Parked {
 
     /// Lets go of the grant's calls that nobody waits for any more.
     fn sweep(&self, grant: &Arc<str>) {
-        self.change(grant, |calls| calls.retain(|_, call| !call.is_closed()));
+        self.change(grant, |calls| {
+            calls.retain(|_, waiting| !waiting.call.is_closed());
+        });
     }
 
-    fn take(&self, grant: &Arc<str>, address: &Address) -> Option<oneshot::Sender<Answer>> {
-        self.change(grant, |calls| calls.remove(address))
+    /// Lets go of the call there, whatever becomes of it.
+    fn forget(&self, grant: &Arc<str>, address: &Address) {
+        self.change(grant, |calls| drop(calls.remove(address)));
+    }
+
+    /// The call there, if it is its stream that goes on from `cursor`.
+    fn take(
+        &self,
+        grant: &Arc<str>,
+        (address, cursor): (&Address, &Cursor),
+    ) -> Option<oneshot::Sender<Answer>> {
+        self.change(grant, |calls| {
+            calls.get(address).filter(|call| call.follows(cursor))?;
+            Some(calls.remove(address)?.call)
+        })
+    }
+
+    /// The stream that goes on from a cursor has come to another.
+    fn move_on(&self, polled: &Polled, to: &Cursor) {
+        self.change(&polled.grant, |calls| {
+            let own = |(address, _): &(&Address, &mut Waiting)| {
+                address.server == polled.server && address.session == polled.session
+            };
+            let own = calls.iter_mut().filter(own);
+            own.map(|(_, waiting)| waiting)
+                .filter(|waiting| waiting.follows(&polled.cursor))
+                .for_each(|waiting| waiting.moves_on_to(to));
+        });
     }
 
     fn change<T>(&self, grant: &Arc<str>, change: impl FnOnce(&mut OfGrant) -> T) -> T {
@@ -84,10 +164,10 @@ impl Parked {
 }
 
 /// Keeps a call until its answer is seen or its time is up. Where there is no room its end stays unknown.
-pub(super) fn park(record: CallRecord, address: Address) {
+pub(super) fn park(record: CallRecord, place: (Address, Cursor)) {
     let worker = record.worker().clone();
     let grant = record.grant().id.clone();
-    let Some(answered) = worker.shared.parked.enter(&grant, address) else {
+    let Some(answered) = worker.shared.parked.enter(&grant, place) else {
         worker.shared.parked.sweep(&grant);
         return record.ended_without_an_answer();
     };
@@ -117,7 +197,7 @@ pub(super) fn forget_reused(shared: &Shared, request: &Request, envelope: &Envel
             session: session.clone(),
             id,
         };
-        drop(shared.parked.take(&request.entry.grant.id, &address));
+        shared.parked.forget(&request.entry.grant.id, &address);
     }
 }
 
@@ -135,13 +215,15 @@ pub(super) struct Polled {
     grant: Arc<str>,
     server: Arc<str>,
     session: HeaderValue,
+    cursor: Cursor,
 }
 
 impl Polled {
-    /// The stream that a request asks for, if it listens in a session.
+    /// The stream that a request asks for, if it asks for the rest of one in a session.
     pub(super) fn of(shared: &Arc<Shared>, method: &Method, request: &Request) -> Option<Polled> {
         let session = session(&request.headers).filter(|_| *method == Method::GET)?;
         Some(Polled {
+            cursor: Cursor::asked(&request.headers)?,
             shared: shared.clone(),
             grant: request.entry.grant.id.clone(),
             server: request.entry.server.spec.name.clone(),
@@ -149,17 +231,28 @@ impl Polled {
         })
     }
 
-    /// Tells the call's own thread if this message is the answer to a parked one.
-    pub(super) fn saw(&self, message: &[u8]) {
+    /// Tells the call's own thread if this event is the answer to a parked one.
+    pub(super) fn saw(&mut self, event: &Event) {
         if self.shared.parked.is_empty() {
             return;
         }
+        if let Some(data) = event.data().filter(|data| !data.is_empty()) {
+            self.saw_message(&data);
+        }
+        if let Some(cursor) = event.id().and_then(Cursor::of) {
+            self.shared.parked.move_on(self, &cursor);
+            self.cursor = cursor;
+        }
+    }
+
+    fn saw_message(&self, message: &[u8]) {
         let mut reader = Reader::new(Duplicates::Refused);
         let document = reader.read(message).ok();
         let Some((address, answer)) = document.and_then(|document| self.answer(&document)) else {
             return;
         };
-        if let Some(call) = self.shared.parked.take(&self.grant, &address) {
+        let place = (&address, &self.cursor);
+        if let Some(call) = self.shared.parked.take(&self.grant, place) {
             // Its time may just be up.
             let _ = call.send(answer);
         }
@@ -181,12 +274,13 @@ impl Polled {
 mod tests {
     use super::*;
 
-    fn address(id: usize) -> Address {
-        Address {
+    fn place(id: usize) -> (Address, Cursor) {
+        let address = Address {
             server: "s".into(),
             session: HeaderValue::from_static("x"),
             id: RequestId::Number(id.to_string().into()),
-        }
+        };
+        (address, Cursor::of(b"e1").expect("not empty"))
     }
 
     #[test]
@@ -194,13 +288,13 @@ mod tests {
         let parked = Parked::default();
         let (one, other): (Arc<str>, Arc<str>) = ("one".into(), "other".into());
         let mut held: Vec<_> = (0..PER_GRANT_MAX)
-            .map(|id| parked.enter(&one, address(id)).expect("there is room"))
+            .map(|id| parked.enter(&one, place(id)).expect("there is room"))
             .collect();
-        assert!(parked.enter(&one, address(PER_GRANT_MAX)).is_none());
-        assert!(parked.enter(&other, address(0)).is_some());
+        assert!(parked.enter(&one, place(PER_GRANT_MAX)).is_none());
+        assert!(parked.enter(&other, place(0)).is_some());
         held.pop();
         parked.sweep(&one);
-        assert!(parked.enter(&one, address(PER_GRANT_MAX)).is_some());
+        assert!(parked.enter(&one, place(PER_GRANT_MAX)).is_some());
         drop(held);
         parked.sweep(&one);
         parked.sweep(&other);
@@ -211,9 +305,11 @@ mod tests {
     fn an_id_that_is_used_again_ends_the_older_call_unanswered() {
         let parked = Parked::default();
         let grant: Arc<str> = "g".into();
-        let mut older = parked.enter(&grant, address(1)).expect("there is room");
-        let mut newer = parked.enter(&grant, address(1)).expect("there is room");
-        let call = parked.take(&grant, &address(1)).expect("the newer one");
+        let mut older = parked.enter(&grant, place(1)).expect("there is room");
+        let mut newer = parked.enter(&grant, place(1)).expect("there is room");
+        let (address, cursor) = place(1);
+        let call = parked.take(&grant, (&address, &cursor));
+        let call = call.expect("the newer one");
         call.send(Answer::Result).expect("it waits");
         assert!(older.try_recv().is_err(), "nobody answers it any more");
         assert_eq!(newer.try_recv(), Ok(Answer::Result));

@@ -18,10 +18,11 @@ use super::passthrough::{self, for_the_agent};
 use super::reply::remaining;
 use super::snapshot::Server;
 use super::worker::Worker;
-use crate::grants::{Grant, Seat};
+use crate::counters::{CounterKey, Taken};
+use crate::grants::Grant;
 use crate::json::Document;
 use crate::mcp::{self, EVENT_LEN_MAX};
-use crate::policy::{Amount, Charge, Limit, Subject};
+use crate::policy::{Amount, Limit};
 use crate::upstream::{ForwardError, ReplyBody};
 
 /// The member of a result's `_meta` that holds it.
@@ -33,7 +34,7 @@ pub(super) struct Quota {
     grant: Arc<Grant>,
     server: Arc<Server>,
     /// See [`Limit::index`].
-    charged: Vec<(usize, Option<Subject>)>,
+    charged: Vec<(usize, CounterKey)>,
 }
 
 impl std::fmt::Debug for Quota {
@@ -43,19 +44,18 @@ impl std::fmt::Debug for Quota {
 }
 
 impl Quota {
-    /// What is told of these charges; `None` where the grant is told nothing, or there is nothing to tell.
+    /// What is told of what a call took; `None` where the grant is told nothing, or there is nothing to tell.
     pub(super) fn of(
         shared: &Arc<Shared>,
         (grant, server): (&Arc<Grant>, &Arc<Server>),
-        charges: &[Charge<'_>],
+        taken: &Taken,
     ) -> Option<Quota> {
         if !grant.is_told_quota {
             return None;
         }
-        let told = charges.iter().filter(|charge| is_told(charge.limit));
-        let charged: Vec<_> = told
-            .map(|charge| (charge.limit.index, charge.subject))
-            .collect();
+        let limits = grant.seat(&server.spec.name)?.policy.limits();
+        let told = |(index, _): &(usize, CounterKey)| limits.get(*index).is_some_and(is_told);
+        let charged: Vec<_> = taken.counters().filter(told).collect();
         (!charged.is_empty()).then(|| Quota {
             shared: shared.clone(),
             grant: grant.clone(),
@@ -66,39 +66,34 @@ impl Quota {
 
     /// The reply with what is left in its result's `_meta`; `None` where it has no result.
     pub(super) fn told_in(&self, reply: &Document<'_>) -> Option<Vec<u8>> {
-        let seat = self.grant.seat(&self.server.spec.name)?;
-        let mut told: Vec<(usize, Amount)> = Vec::new();
-        for (index, subject) in &self.charged {
-            let left = self.left(seat, (*index, *subject))?;
+        let limits = self.grant.seat(&self.server.spec.name)?.policy.limits();
+        let mut told: Vec<(&Limit, Amount)> = Vec::new();
+        for (index, key) in &self.charged {
+            let limit = limits.get(*index)?;
+            let left = self.left(limit, *key);
             // A call that is charged to several counters of a limit is told of the one that is nearest to its end.
-            match told.iter_mut().find(|(known, _)| known == index) {
+            match told.iter_mut().find(|(known, _)| known.index == *index) {
                 Some((_, least)) => *least = left.min(*least),
-                None => told.push((*index, left)),
+                None => told.push((limit, left)),
             }
         }
-        let limits = seat.policy.limits();
-        let told = told.iter().filter_map(|(index, left)| {
-            let limit = limits.get(*index)?;
-            Some(json!({
+        told.sort_by_key(|(limit, _)| limit.index);
+        let told = told.iter().map(|(limit, left)| {
+            json!({
                 "rule": limit.rule,
                 "limit": limit.max,
                 "remaining": remaining(*left),
                 "window": limit.window.name(),
-            }))
+            })
         });
         mcp::with_meta(reply, KEY, &Value::from_iter(told).to_string())
     }
 
-    fn left(&self, seat: &Seat, (index, subject): (usize, Option<Subject>)) -> Option<Amount> {
-        let charge = Charge {
-            limit: seat.policy.limits().get(index)?,
-            amount: Amount::NOTHING,
-            subject,
-        };
+    fn left(&self, limit: &Limit, key: CounterKey) -> Amount {
         let Shared {
             counters, clock, ..
         } = &*self.shared;
-        Some(counters.standing(&charge, &seat.account, clock.now()).left)
+        counters.standing_of(key, limit, clock.now()).left
     }
 }
 

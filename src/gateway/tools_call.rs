@@ -144,7 +144,7 @@ async fn forward<'p>(worker: &Rc<Worker>, request: Request, call: JudgedCall<'p>
                 left.since(request.came),
                 worker.shared.clock.now().since(left),
             );
-            let quota = Quota::of(&worker.shared, (&grant, &server), recorded.charges());
+            let quota = Quota::of(&worker.shared, (&grant, &server), recorded.taken());
             record.answered(reply.status());
             record.took(recorded.into_taken());
             Outcome::Answered(reply, record, (quota, session))

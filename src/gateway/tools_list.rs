@@ -230,12 +230,12 @@ impl EventFilter {
     }
 
     fn event(&mut self, event: &Event, out: &mut BytesMut) {
+        if let Some(polled) = &mut self.scan.polled {
+            polled.saw(event);
+        }
         let Some(data) = event.data().filter(|data| !data.is_empty()) else {
             return out.extend_from_slice(event.raw());
         };
-        if let Some(polled) = &self.scan.polled {
-            polled.saw(&data);
-        }
         match self.scan.scan(&data, false) {
             Scanned::Passes => out.extend_from_slice(event.raw()),
             Scanned::Filtered(data) => out.extend_from_slice(&event.with_data(&data)),

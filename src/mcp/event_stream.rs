@@ -158,12 +158,17 @@ impl Event {
         &self.raw
     }
 
-    /// Whether it has an `id` line: from there on the stream can be asked for again.
-    pub fn has_id(&self) -> bool {
+    /// What its last `id` line says, from which on the stream can be asked for again: empty where it takes an earlier one
+    /// back, `None` where it has none.
+    pub fn id(&self) -> Option<&[u8]> {
         let lines = self.raw.split(|byte| matches!(byte, b'\n' | b'\r'));
-        lines
-            .map(|line| line.strip_prefix(b"id"))
-            .any(|rest| matches!(rest, Some([] | [b':', ..])))
+        let mut ids = lines.filter_map(|line| match line.strip_prefix(b"id")? {
+            [] => Some(&[][..]),
+            [b':', b' ', id @ ..] | [b':', id @ ..] => Some(id),
+            _ => None,
+        });
+        // What has a NUL in it is no id.
+        ids.rfind(|id| !id.contains(&0))
     }
 
     /// What its `data` lines say, joined by LF; `None` if it has none.

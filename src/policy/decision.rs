@@ -5,9 +5,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
-use super::limit::{Charge, Full, Limit};
+use super::limit::{Charge, Charges, Full, Limit};
 
 /// What was decided of one tool call, and what rules in shadow would have decided.
 #[derive(Debug)]
@@ -41,22 +39,17 @@ pub enum Decision<'p> {
 /// What a call takes from which limits; the only way to `Counters::charge`. Only this room makes one.
 #[derive(Debug)]
 pub struct Permit<'p> {
-    charges: SmallVec<[Charge<'p>; 4]>,
+    charges: Charges<'p>,
 }
 
 impl<'p> Permit<'p> {
-    pub(super) fn new(charges: SmallVec<[Charge<'p>; 4]>) -> Permit<'p> {
+    pub(super) fn new(charges: Charges<'p>) -> Permit<'p> {
         Permit { charges }
     }
 
     /// What the call takes, in the order of the document.
     pub fn charges(&self) -> &[Charge<'p>] {
         &self.charges
-    }
-
-    /// The same, for whoever charges them.
-    pub fn into_charges(self) -> SmallVec<[Charge<'p>; 4]> {
-        self.charges
     }
 }
 

@@ -5,6 +5,8 @@
 use std::num::{NonZeroU32, NonZeroU64, NonZeroU128};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::amount::Amount;
 use super::failure::Failures;
 use super::source::{Argument, Source};
@@ -213,6 +215,9 @@ pub struct Charge<'p> {
     /// Which of its counters; `None` for a limit that has one only.
     pub subject: Option<Subject>,
 }
+
+/// What a call takes from all its limits. Four stand in place: few policies charge a call more often.
+pub type Charges<'p> = SmallVec<[Charge<'p>; 4]>;
 
 /// Which of a limit's counters is meant: the first 16 bytes of a SHA-256 over the session and the values of `by`.
 ///

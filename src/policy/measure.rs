@@ -3,13 +3,12 @@
 //! It never repeats a value: what cannot be counted is told by its path, and which counter is meant is a hash.
 
 use sha2::{Digest, Sha256};
-use smallvec::SmallVec;
 
 use super::amount::Amount;
 use super::condition::Scene;
 use super::decision::Denial;
 use super::document::Mode;
-use super::limit::{Charge, Increment, Limit, Scope, Subject};
+use super::limit::{Charge, Charges, Increment, Limit, Scope, Subject};
 use super::number::Number;
 use super::path::{self, Step};
 use super::source::{Argument, Source};
@@ -22,9 +21,6 @@ const VALUE_BYTES_MAX: usize = 256;
 
 /// Of one call, so many different values are charged: enough for the recipients of a letter. Each has a counter.
 const SUBJECTS_MAX: usize = 64;
-
-/// What a call takes from all its limits.
-pub(super) type Charges<'p> = SmallVec<[Charge<'p>; 4]>;
 
 impl Limit {
     /// Adds what the call takes from this limit. Nothing is added where that cannot be told.

@@ -11,7 +11,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use smallvec::SmallVec;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -21,7 +20,7 @@ use super::segment::{Segments, sync_folder};
 use super::writer::{JournalWriter, Progress};
 use crate::clock::{Clock, Timestamp};
 use crate::counters::{Admitted, Taken};
-use crate::policy::{Charge, Denial, Held};
+use crate::policy::{Denial, Held};
 
 /// Bytes of lines that may wait for one write. A line is 50 KiB at the very most, and 11 KiB more for each limit that
 /// charges as many values as one may, so this is no fewer than 40 calls of the worst kind.
@@ -45,14 +44,13 @@ pub struct JournalError {
 ///
 /// [`Durability::Fsync`]: super::Durability::Fsync
 #[derive(Debug)]
-pub struct Recorded<'p> {
+pub struct Recorded {
     request_id: Uuid,
     audit: Audit,
-    charges: SmallVec<[Charge<'p>; 4]>,
     taken: Taken,
 }
 
-impl<'p> Recorded<'p> {
+impl Recorded {
     /// The id that both lines of the call bear.
     pub fn request_id(&self) -> Uuid {
         self.request_id
@@ -63,9 +61,9 @@ impl<'p> Recorded<'p> {
         self.audit == Audit::Required
     }
 
-    /// What the call was charged, in the order of the document.
-    pub fn charges(&self) -> &[Charge<'p>] {
-        &self.charges
+    /// What the call took.
+    pub fn taken(&self) -> &Taken {
+        &self.taken
     }
 
     /// What the call took, to be given back or dropped once its outcome is known.
@@ -171,14 +169,14 @@ impl Journal {
     /// with [`Audit::BestEffort`] at once.
     ///
     /// Whoever drops the future instead of waiting keeps the charge: nobody knows then whether the call was written.
-    pub fn decision<'p>(&self, admitted: Admitted<'p>, entry: &Entry<'_>) -> Recording<'p> {
+    pub fn decision(&self, admitted: Admitted<'_>, entry: &Entry<'_>) -> Recording {
         let verdict = Verdict::allow(admitted.taken());
         let staged = self.stage(STAGED_MAX, |lines, now| {
             line::decision(lines, now, entry, verdict)
         });
         Recording {
             written: staged.map(Written),
-            admitted: Some(admitted),
+            taken: Some(admitted.into_taken()),
             request_id: entry.request_id,
             audit: self.0.keeping.audit,
         }
@@ -250,16 +248,16 @@ impl Journal {
 /// A decision line on its way; see [`Journal::decision`].
 #[derive(Debug)]
 #[must_use = "a call may leave only once its decision is recorded"]
-pub struct Recording<'p> {
+pub struct Recording {
     /// `None`: the line was not even staged.
     written: Option<Written>,
-    admitted: Option<Admitted<'p>>,
+    taken: Option<Taken>,
     request_id: Uuid,
     audit: Audit,
 }
 
-impl<'p> Future for Recording<'p> {
-    type Output = Result<Recorded<'p>, NotRecorded>;
+impl Future for Recording {
+    type Output = Result<Recorded, NotRecorded>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let fate = match (self.audit, &mut self.written) {
@@ -268,15 +266,12 @@ impl<'p> Future for Recording<'p> {
             (Audit::Required, Some(written)) => ready!(Pin::new(written).poll(context)),
             (Audit::Required, None) => Fate::Lost,
         };
-        let admitted = self.admitted.take();
-        let (charges, taken) = admitted
-            .expect("a future is not polled after it was ready")
-            .into_parts();
+        let taken = self.taken.take();
+        let taken = taken.expect("a future is not polled after it was ready");
         Poll::Ready(match fate {
             Fate::Kept => Ok(Recorded {
                 request_id: self.request_id,
                 audit: self.audit,
-                charges,
                 taken,
             }),
             Fate::Lost => Err(NotRecorded { taken }),

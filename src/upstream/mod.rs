@@ -158,7 +158,7 @@ impl Upstream {
     /// may, it ends as [`ForwardError::TimeUp`], also in the middle of its reply.
     pub async fn call(
         &self,
-        _recorded: &Recorded<'_>,
+        _recorded: &Recorded,
         outgoing: Outgoing,
         waited: Duration,
     ) -> Result<Response<ReplyBody>, ForwardError> {

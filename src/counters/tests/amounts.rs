@@ -72,7 +72,7 @@ fn nothing_is_taken_by_nothing_and_there_is_always_room_for_it() {
         let parts: Vec<_> = admitted.taken().parts().collect();
         assert_eq!(parts.len(), 1, "it is recorded");
         assert_eq!(parts[0].1.amount(), Some(Amount::NOTHING));
-        counters.refund(admitted.into_parts().1);
+        counters.refund(admitted.into_taken());
     }
     assert!(charge(1).is_err());
     let lowered = [limit(0, 50, Window::MINUTE)];
@@ -91,7 +91,7 @@ fn a_refund_gives_back_the_exact_amount_to_the_window_that_paid() {
     let account = account(&counters, &limits);
     // The first 1,024 are kept by themselves, the rest in slices.
     let calls = (0..2_000).map(|_| counters.admit(&[of(&limits[0], 50_000)], &account, START));
-    let calls: Vec<Taken> = calls.map(|call| call.unwrap().into_parts().1).collect();
+    let calls: Vec<Taken> = calls.map(|call| call.unwrap().into_taken()).collect();
     let (mut exact, mut sliced) = (0, 0);
     for taken in calls.into_iter().step_by(2) {
         match taken.parts().next().unwrap().1 {

@@ -33,7 +33,7 @@ fn a_burst_is_not_given_back() {
     let account = account(&counters, &limits);
     for _ in 0..2 {
         let admitted = counters.admit(&charges(&limits), &account, START);
-        let (_, taken) = admitted.unwrap().into_parts();
+        let taken = admitted.unwrap().into_taken();
         let settlement = Settlement::of_unsent(taken);
         assert!(settlement.is_empty());
         counters.give_back(settlement);
@@ -104,7 +104,7 @@ fn a_restart_does_not_wait_for_a_bucket_that_was_waited_for() {
     let mut call = |counters: &Counters, limits: &[Limit], second: u32| {
         let account = account(counters, limits);
         let admitted = counters.admit(&charges(limits), &account, START.plus(SECOND * second));
-        let parts = admitted.map(|admitted| admitted.into_parts().1.parts().collect());
+        let parts = admitted.map(|admitted| admitted.into_taken().parts().collect());
         let parts: Vec<_> = parts.unwrap_or_default();
         for (key, charged) in &parts {
             history.charge(*key, *charged);

@@ -92,8 +92,8 @@ fn a_refund_of_the_last_period_frees_nothing_in_this_one() {
     let counters = many();
     let account = account(&counters, &limits);
     let admit = |moment| counters.admit(&charges(&limits), &account, at(moment));
-    let (_, november) = admit("2026-11-30T12:00:00Z").unwrap().into_parts();
-    let (_, december) = admit("2026-12-01T00:00:00Z").unwrap().into_parts();
+    let november = admit("2026-11-30T12:00:00Z").unwrap().into_taken();
+    let december = admit("2026-12-01T00:00:00Z").unwrap().into_taken();
     counters.refund(november);
     assert!(admit("2026-12-31T23:00:00Z").is_err());
     counters.refund(december);

@@ -20,7 +20,7 @@ fn so_many_calls_are_in_flight_and_an_end_frees_one_place() {
     let counters = many();
     let account = account(&counters, &limits);
     let call = |now| counters.admit(&charges(&limits), &account, now);
-    let taken = |now| call(now).unwrap().into_parts().1;
+    let taken = |now| call(now).unwrap().into_taken();
     let first = taken(START);
     let _second = taken(START);
     for later in [0, 1, 59, 3_599] {
@@ -55,7 +55,7 @@ fn places_of_servers_with_other_times_are_given_back_to_the_right_calls() {
     });
     let taken = |account: &Account| {
         let call = counters.admit(&charges(&limits), account, START);
-        call.map(|call| call.into_parts().1)
+        call.map(|call| call.into_taken())
     };
     let slow = taken(&long).unwrap();
     let _quick = taken(&short).unwrap();
@@ -73,7 +73,7 @@ fn a_lower_bound_holds_at_once_and_waits_for_the_surplus() {
     let old = account(&counters, &limits);
     let mut calls: Vec<Taken> = (0..3)
         .map(|_| counters.admit(&charges(&limits), &old, START))
-        .map(|call| call.unwrap().into_parts().1)
+        .map(|call| call.unwrap().into_taken())
         .collect();
     let lower = concurrent(1);
     let new = account(&counters, &lower);
@@ -93,7 +93,7 @@ fn calls_in_flight_are_remembered_by_a_restart_until_they_must_have_ended() {
     let old = account(&counters, &limits);
     let mut history = History::default();
     let calls = [(); 2].map(|()| counters.admit(&charges(&limits), &old, START).unwrap());
-    let [ended, lost] = calls.map(|call| call.into_parts().1);
+    let [ended, lost] = calls.map(|call| call.into_taken());
     for (key, charged) in ended.parts().chain(lost.parts()) {
         history.charge(key, charged);
     }
@@ -131,7 +131,7 @@ fn sixty_four_threads_never_have_more_in_flight_than_allowed() {
                     assert!(now <= 5, "{now} in flight");
                     ran.fetch_add(1, Ordering::Relaxed);
                     in_flight.fetch_sub(1, Ordering::SeqCst);
-                    ended(&counters, call.into_parts().1, &limits, &account);
+                    ended(&counters, call.into_taken(), &limits, &account);
                 }
             });
         }
@@ -165,7 +165,7 @@ fn a_failure_gives_back_what_a_limit_says_and_no_more_than_max_in_a_window() {
     let account = account(&counters, &limits);
     let failing = |failure, now| {
         let call = counters.admit(&charges(&limits), &account, now).ok()?;
-        let settlement = counters.settle(call.into_parts().1, failure, (&limits, &account), now);
+        let settlement = counters.settle(call.into_taken(), failure, (&limits, &account), now);
         let refunded = settlement.refunded().parts().count();
         assert_eq!(settlement.charged().parts().count(), refunded);
         counters.give_back(settlement);
@@ -203,7 +203,7 @@ fn refunds_are_counted_over_a_restart() {
     let mut history = History::default();
     let mut fail = |counters: &Counters, account: &Account| {
         let call = counters.admit(&charge, account, START).unwrap();
-        let taken = call.into_parts().1;
+        let taken = call.into_taken();
         taken
             .parts()
             .for_each(|(key, part)| history.charge(key, part));
@@ -222,7 +222,7 @@ fn refunds_are_counted_over_a_restart() {
     let restored = restored(&read);
     let new = account(&restored, &limits);
     let call = restored.admit(&charge, &new, START);
-    let taken = call.expect("what was given back is free").into_parts().1;
+    let taken = call.expect("what was given back is free").into_taken();
     let failure = NONE.with(Failure::ErrorResult);
     let settlement = restored.settle(taken, failure, (&limits, &new), START);
     assert!(

@@ -26,7 +26,7 @@ fn amounts_and_subjects_are_restored_as_they_were() {
         let now = START.plus(Duration::from_millis(call));
         let subject = u128::from(call % 5 == 0);
         let admitted = counters.admit(&[charge(subject + 1, 500_001)], &account_of_then, now);
-        let (_, taken) = admitted.unwrap().into_parts();
+        let taken = admitted.unwrap().into_taken();
         for (key, charged) in taken.parts() {
             history.charge(key, charged);
         }

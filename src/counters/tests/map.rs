@@ -80,7 +80,7 @@ fn a_time_that_was_given_back_is_given_to_no_other_call() {
     for _ in 0..2 {
         let account = account(&counters, &limits);
         let calls = (0..3).map(|_| counters.admit(&charges(&limits), &account, START));
-        let calls: Vec<Taken> = calls.map(|call| call.unwrap().into_parts().1).collect();
+        let calls: Vec<Taken> = calls.map(|call| call.unwrap().into_taken()).collect();
         for taken in calls {
             times.extend(taken.parts().map(|(_, charged)| charged.at()));
             counters.refund(taken);

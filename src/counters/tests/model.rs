@@ -78,7 +78,7 @@ fn run(steps: Vec<Step>, first_max: u64, late: u64) -> Result<(), TestCaseError>
                             prop_assert!(at == counted, "counted at another time");
                             newest = at;
                             prop_assert!(log.held(at, WINDOW) < max, "more than {max} in a window");
-                            log.calls.push((at, Some(admitted.into_parts().1)));
+                            log.calls.push((at, Some(admitted.into_taken())));
                         }
                         Err(Denial::LimitReached(full)) => {
                             prop_assert!(

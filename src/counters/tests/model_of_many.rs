@@ -140,7 +140,7 @@ impl World {
                     let log = self.logs.entry(name).or_default();
                     log.push((time, amounts[at], self.calls.len()));
                 }
-                self.calls.push(Some(admitted.into_parts().1));
+                self.calls.push(Some(admitted.into_taken()));
             }
             Err(Denial::LimitReached(full)) => {
                 let at = full.limit.index;

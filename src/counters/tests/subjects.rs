@@ -147,7 +147,7 @@ fn a_restart_gives_a_grant_no_fresh_bound() {
     let mut history = History::default();
     for subject in [1, 2] {
         let call = before.admit(&[on(&limits[0], subject)], &account, START);
-        let (_, taken) = call.unwrap().into_parts();
+        let taken = call.unwrap().into_taken();
         for ((key, charged), opener) in taken.parts().zip(taken.openers()) {
             history.charge(key, charged);
             history.opened(key, opener.expect("its value opened it"));

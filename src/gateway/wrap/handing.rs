@@ -50,13 +50,13 @@ impl Wrap {
     }
 
     /// A call that may run, and was admitted after `came`.
-    pub(super) fn begin(&mut self, (id, came): (String, Timestamp), recorded: Recorded<'_>) {
+    pub(super) fn begin(&mut self, (id, came): (String, Timestamp), recorded: Recorded) {
         self.server.metrics.allowed();
         let seat = (self.grant.clone(), self.server.clone());
         let request_id = recorded.request_id();
         let mut record = CallRecord::new(self.worker.clone(), seat, request_id);
         let of_grant = (&self.grant, &self.server);
-        let quota = Quota::of(&self.worker.shared, of_grant, recorded.charges());
+        let quota = Quota::of(&self.worker.shared, of_grant, recorded.taken());
         record.took(recorded.into_taken());
         self.calls.begin(Open {
             ending: Ending::of_line(record, (&id, quota)),

@@ -131,7 +131,7 @@ impl World {
         let Ok(admitted) = self.counters.admit_in_test(&charges, &account, self.now) else {
             return;
         };
-        let (_, taken) = admitted.into_parts();
+        let taken = admitted.into_taken();
         let mut bytes = Vec::new();
         line::decision(
             &mut bytes,

@@ -28,7 +28,7 @@ fn a_recorded_call_is_in_the_file() {
         for call in calls.collect::<Vec<_>>() {
             let recorded = call.await.unwrap();
             assert_eq!(recorded.request_id(), Uuid::from_u128(7));
-            assert_eq!(recorded.charges().len(), 1);
+            assert_eq!(recorded.taken().parts().count(), 1);
             assert_eq!(lines(dir.path()).len(), 5, "all five went with one write");
         }
     });
@@ -113,7 +113,7 @@ fn each_refusal_names_its_rule_and_where_that_stands() {
 fn an_outcome_says_what_was_given_back() {
     let (dir, one) = (folder(), One::new(10));
     let (journal, writer) = opened(dir.path(), 0);
-    let unsent = Settlement::of_unsent(one.admit().unwrap().into_parts().1);
+    let unsent = Settlement::of_unsent(one.admit().unwrap().into_taken());
     beside(writer, async {
         for settlement in [Some(&unsent), None] {
             let (upstream, latency) = ("refused", Duration::from_micros(1_500));

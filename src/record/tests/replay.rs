@@ -48,7 +48,7 @@ fn decision(taken: &Taken) -> Vec<u8> {
 /// So many decision lines of one limit.
 pub(super) fn decisions(count: u64) -> Vec<Vec<u8>> {
     let one = One::new(1_000);
-    let taken = (0..count).map(|_| one.admit().unwrap().into_parts().1);
+    let taken = (0..count).map(|_| one.admit().unwrap().into_taken());
     taken.map(|taken| decision(&taken)).collect()
 }
 
