@@ -116,7 +116,7 @@ impl World {
         let now = Timestamp::from_nanos(self.now.nanos() - call.early).max(self.begun);
         let account = &self.accounts[call.grant];
         match self.counters.admit(&charges, account, now) {
-            Ok(admitted) => self.admitted((call, &policy), admitted),
+            Ok(admitted) => self.admitted((call, &policy), &charges, admitted),
             Err(Denial::LimitReached(full)) => {
                 let index = full.limit.index;
                 let charge = charges.iter().find(|charge| charge.limit.index == index);
@@ -135,12 +135,13 @@ impl World {
     fn admitted(
         &mut self,
         (call, policy): (Call, &Rc<Policed>),
+        charges: &[Charge<'_>],
         admitted: Admitted<'_>,
     ) -> Result<(), TestCaseError> {
         let shadowed: Vec<usize> = admitted.shadowed().iter().map(|f| f.limit.index).collect();
-        let (charges, taken) = admitted.into_parts();
+        let taken = admitted.into_taken();
         let mut parts = Vec::new();
-        for charge in &charges {
+        for charge in charges {
             let kind = policy.kinds[charge.limit.index];
             let name = Name::of(kind, call);
             if shadowed.contains(&charge.limit.index) {
