@@ -235,13 +235,7 @@ fn whatever_happens_no_window_holds_more_than_max_and_nothing_that_fits_is_refus
         panic!("{error}");
     }
     let met = met.into_inner();
-    #[allow(
-        clippy::print_stdout,
-        reason = "what the histories had in them is told with the result"
-    )]
-    {
-        println!("in how many of {cases} histories: {met:?}");
-    }
+    eprintln!("in how many of {cases} histories: {met:?}");
     for what in MET {
         let times = met.get(what).copied().unwrap_or_default();
         assert!(
