@@ -112,8 +112,13 @@ fn fresh() -> Result<String, getrandom::Error> {
 /// All of it or nothing: half a token would keep the next start from serving.
 fn keep(text: &str, path: &Path) -> std::io::Result<()> {
     let draft = path.with_extension("new");
+    // What a start that was cut off left behind, or somebody else, keeps its own mode when it is opened.
+    match std::fs::remove_file(&draft) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
+    options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(&draft)?;
     writeln!(file, "{text}")?;
     file.sync_all()?;
@@ -135,8 +140,10 @@ mod tests {
     #[test]
     fn it_is_made_once_for_its_owner_only() {
         let dir = tempfile::tempdir().unwrap();
-        let token = AdminToken::of_folder(dir.path()).unwrap();
         let file = dir.path().join(FILE);
+        // A draft that is there already, and open to all.
+        fs::write(file.with_extension("new"), "x").unwrap();
+        let token = AdminToken::of_folder(dir.path()).unwrap();
         let text = fs::read_to_string(&file).unwrap();
         assert_eq!(
             fs::metadata(&file).unwrap().permissions().mode() & 0o777,

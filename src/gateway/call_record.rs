@@ -1,6 +1,6 @@
 //! What is still to be told of a call that was forwarded, and what it gives back at its end.
 //!
-//! It never lets one go without an outcome line, never gives back what the journal does not know of, and never frees a
+//! It never lets one go without an outcome line, never gives anything back before the journal was told, and never frees a
 //! place among calls in flight because somebody left.
 
 use std::rc::Rc;
