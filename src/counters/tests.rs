@@ -49,7 +49,7 @@ impl Counters {
         account: &Account,
         now: Timestamp,
     ) -> Result<Admitted<'p>, Denial<'p>> {
-        self.charge_all(charges.into(), account, now)
+        self.charge_all(charges, account, now)
     }
 }
 

@@ -86,8 +86,14 @@ impl World {
             Step::Unsent(ago) => self.unsent(ago),
             Step::End(ago, end) => self.end(ago, end)?,
             Step::Reload(policy) => self.reload(policy),
-            Step::Sweep => self.counters.sweep(self.now),
-            Step::Compact => self.journals.compact(),
+            Step::Sweep => {
+                self.counters.sweep(self.now);
+                self.met.insert("a sweep");
+            }
+            Step::Compact => {
+                self.journals.compact();
+                self.met.insert("a snapshot");
+            }
             Step::Restart(later) => self.restart(later),
             Step::Crash(most, later) => {
                 self.crash(most);
@@ -138,7 +144,7 @@ impl World {
         admitted: Admitted<'_>,
     ) -> Result<(), TestCaseError> {
         let shadowed: Vec<usize> = admitted.shadowed().iter().map(|f| f.limit.index).collect();
-        let (charges, taken) = admitted.into_parts();
+        let (charges, taken) = (policy.charges(call), admitted.into_taken());
         let mut parts = Vec::new();
         for charge in &charges {
             let kind = policy.kinds[charge.limit.index];
@@ -307,6 +313,7 @@ impl World {
         self.edited = self.now.nanos() + APART;
         self.policy = Rc::new(policy);
         self.accounts = accounts(&self.counters, &self.policy);
+        self.met.insert("an edit");
     }
 
     fn crash(&mut self, most: [usize; 2]) {
