@@ -235,6 +235,7 @@ fn whatever_happens_no_window_holds_more_than_max_and_nothing_that_fits_is_refus
         panic!("{error}");
     }
     let met = met.into_inner();
+    eprintln!("in how many of {cases} histories: {met:?}");
     for what in MET {
         let times = met.get(what).copied().unwrap_or_default();
         assert!(

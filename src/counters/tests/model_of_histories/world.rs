@@ -122,7 +122,7 @@ impl World {
         let now = Timestamp::from_nanos(self.now.nanos() - call.early).max(self.begun);
         let account = &self.accounts[call.grant];
         match self.counters.admit(&charges, account, now) {
-            Ok(admitted) => self.admitted((call, &policy), admitted),
+            Ok(admitted) => self.admitted((call, &policy), &charges, admitted),
             Err(Denial::LimitReached(full)) => {
                 let index = full.limit.index;
                 let charge = charges.iter().find(|charge| charge.limit.index == index);
@@ -141,12 +141,13 @@ impl World {
     fn admitted(
         &mut self,
         (call, policy): (Call, &Rc<Policed>),
+        charges: &[Charge<'_>],
         admitted: Admitted<'_>,
     ) -> Result<(), TestCaseError> {
         let shadowed: Vec<usize> = admitted.shadowed().iter().map(|f| f.limit.index).collect();
-        let (charges, taken) = (policy.charges(call), admitted.into_taken());
+        let taken = admitted.into_taken();
         let mut parts = Vec::new();
-        for charge in &charges {
+        for charge in charges {
             let kind = policy.kinds[charge.limit.index];
             let name = Name::of(kind, call);
             if shadowed.contains(&charge.limit.index) {
@@ -335,7 +336,8 @@ impl World {
 
     /// The newest time that is kept is the oldest that the clock may show: a wall clock that was set back is not followed.
     fn restart(&mut self, later: u64) {
-        let history = self.journals.read();
+        let mut history = self.journals.read();
+        history.forget();
         self.counters = restored(&history);
         self.accounts = accounts(&self.counters, &self.policy);
         let newest = history.newest().max(START);
