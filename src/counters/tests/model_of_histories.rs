@@ -246,7 +246,11 @@ fn whatever_happens_no_window_holds_more_than_max_and_nothing_that_fits_is_refus
 }
 
 /// What at least one history in twenty must have seen, else nothing was tested.
-const MET: [&str; 12] = [
+const MET: [&str; 16] = [
+    "an edit",
+    "a sweep",
+    "a snapshot",
+    "a restart",
     "a refusal",
     "a wait as told",
     "a refusal in shadow",

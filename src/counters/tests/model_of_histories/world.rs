@@ -86,8 +86,14 @@ impl World {
             Step::Unsent(ago) => self.unsent(ago),
             Step::End(ago, end) => self.end(ago, end)?,
             Step::Reload(policy) => self.reload(policy),
-            Step::Sweep => self.counters.sweep(self.now),
-            Step::Compact => self.journals.compact(),
+            Step::Sweep => {
+                self.counters.sweep(self.now);
+                self.met.insert("a sweep");
+            }
+            Step::Compact => {
+                self.journals.compact();
+                self.met.insert("a snapshot");
+            }
             Step::Restart(later) => self.restart(later),
             Step::Crash(most, later) => {
                 self.crash(most);
@@ -308,6 +314,7 @@ impl World {
         self.edited = self.now.nanos() + APART;
         self.policy = Rc::new(policy);
         self.accounts = accounts(&self.counters, &self.policy);
+        self.met.insert("an edit");
     }
 
     fn crash(&mut self, most: [usize; 2]) {
@@ -329,7 +336,8 @@ impl World {
 
     /// The newest time that is kept is the oldest that the clock may show: a wall clock that was set back is not followed.
     fn restart(&mut self, later: u64) {
-        let history = self.journals.read();
+        let mut history = self.journals.read();
+        history.forget();
         self.counters = restored(&history);
         self.accounts = accounts(&self.counters, &self.policy);
         let newest = history.newest().max(START);
