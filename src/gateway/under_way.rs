@@ -234,3 +234,66 @@ impl Entry {
         self.waiting == 0 && self.until.is_some_and(|until| until <= now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start() -> Timestamp {
+        Timestamp::default()
+    }
+
+    fn doubted(place: &Place) -> bool {
+        place.doubt.load(Ordering::Acquire)
+    }
+
+    #[test]
+    fn a_full_table_puts_newcomers_in_doubt_until_what_found_no_room_is_over() {
+        let now = start();
+        let mut of_grant = OfGrant::default();
+        let full = 0..ENTRIES_MAX as u64;
+        let listed: Vec<Place> = full.map(|key| of_grant.enter(key, now)).collect();
+        assert!(!listed.iter().any(doubted), "all had room");
+        let unlisted = of_grant.enter(u64::MAX, now);
+        assert!(doubted(&unlisted));
+        listed
+            .iter()
+            .for_each(|place| of_grant.leave(place.key, None));
+        assert!(doubted(&of_grant.enter(1, now)), "it may be the same id");
+        let until = now.plus(Duration::from_secs(9));
+        of_grant.leave(unlisted.key, Some(until));
+        assert!(doubted(&of_grant.enter(2, now)), "it may still be answered");
+        assert!(!doubted(&of_grant.enter(3, until)));
+    }
+
+    #[test]
+    fn what_was_left_unanswered_is_in_doubt_until_its_time_is_up_and_then_forgotten() {
+        let now = start();
+        let until = now.plus(Duration::from_secs(9));
+        let mut of_grant = OfGrant::default();
+        for key in 0..ENTRIES_MAX as u64 {
+            let place = of_grant.enter(key, now);
+            of_grant.leave(place.key, Some(until));
+        }
+        let again = of_grant.enter(0, now);
+        assert!(doubted(&again));
+        of_grant.leave(again.key, None);
+        assert!(!doubted(&of_grant.enter(u64::MAX, until)), "all are over");
+        assert_eq!(of_grant.entries.len(), 1);
+    }
+
+    #[test]
+    fn a_number_and_its_text_are_one_id() {
+        let under_way = UnderWay::default();
+        let key = |id: &str| under_way.key(("s", b"x", &RequestId::read(id).expect("an id")));
+        for (one, other) in [
+            ("5", "\"5\""),
+            ("0", "-0"),
+            ("9007199254740992", "9007199254740993"),
+        ] {
+            assert_eq!(key(one), key(other), "{one} and {other}");
+        }
+        assert_ne!(key("5"), key("6"));
+        assert_ne!(key("\"inf\""), key("\"infinity\""));
+    }
+}
