@@ -100,6 +100,23 @@ const DONE: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#;
 const LONG: u32 = 3_600;
 
 #[test]
+fn a_stream_with_an_event_that_is_too_long_to_be_read_leaves_the_end_unknown() {
+    let stage = stage(LONG);
+    let (mut one, one_steps) = stage.begin();
+    let (_other, _other_steps) = stage.begin();
+    one_steps.open();
+    let long = format!(
+        "id: 1\ndata: {{\"method\":\"{}\"}}\n\n",
+        "m".repeat(5 << 20)
+    );
+    one_steps.event(&long);
+    one_steps.end();
+    assert!(one.reply().text() == long, "it passes all the same");
+    stage.outcome("200");
+    stage.denied();
+}
+
+#[test]
 fn as_many_as_the_limit_says_are_in_flight_and_an_answer_makes_room_for_one() {
     let stage = stage(LONG);
     let (mut json, json_steps) = stage.begin();

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # The long suites: the same promises as run.sh with far more repetitions and random inputs, and what each real server does by itself.
-# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_PAIRS, TOOLGATE_SCHEDULES, TOOLGATE_STEADY,
+# Each number can be set from outside: PROPTEST_CASES, TOOLGATE_PAIRS, TOOLGATE_HISTORIES, TOOLGATE_SCHEDULES, TOOLGATE_STEADY,
 # TOOLGATE_CRASHES, TOOLGATE_REPETITIONS, TOOLGATE_FUZZ_SECONDS.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/suites.sh"
 export PROPTEST_CASES=${PROPTEST_CASES:-20000}
 # Pairs of random policy and call that each test of the reference evaluator judges both ways.
 export TOOLGATE_PAIRS=${TOOLGATE_PAIRS:-250000}
+# Random histories of everything that happens to counters, against a naive log.
+export TOOLGATE_HISTORIES=${TOOLGATE_HISTORIES:-100000}
 # Random orders in which four threads charge, give back and sweep.
 export TOOLGATE_SCHEDULES=${TOOLGATE_SCHEDULES:-1000000}
 # How often 64 connections hammer one limit, and how often the gateway is killed under that load.

@@ -200,3 +200,18 @@ fn a_policy_and_the_gateway_know_the_same_methods() {
         assert_eq!(loads, Method::named(method) != Method::Unknown, "{method}");
     }
 }
+
+// Ids are kept for as long as their calls last: once an agent could fill the memory with ids of megabytes.
+#[test]
+fn an_id_of_a_kilobyte_passes_and_a_longer_one_is_refused() {
+    let upstream = Upstream::start(answering);
+    let (_folder, _gateway, agent) = behind(&upstream, POLICY);
+    let called = |length: usize| {
+        let id = format!("\"{}\"", "i".repeat(length - 2));
+        let reply = agent.post(&support::tools_call(&id, "t", "{}"));
+        (reply.status, reply.text().contains(&id))
+    };
+    assert_eq!(called(1_024), (200, true));
+    assert_eq!(called(1_025), (400, false));
+    assert_eq!(upstream.calls(), 1);
+}

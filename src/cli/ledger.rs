@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
@@ -19,6 +20,9 @@ use crate::gateway::{Bodies, Materials, Parked, Shared, Snapshot, Stopping, Unde
 use crate::record::{self, Metrics};
 use crate::sessions::{Clients, SESSIONS_MAX, Sessions};
 use crate::store::{DataLock, Position, Roster, Store};
+
+/// How often samples are moved into buckets, idle counters are let go and the journal's tail is looked at.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What a run brings with it.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +127,31 @@ impl Ledger {
 fn workers(settings: &Settings) -> NonZeroU32 {
     let workers = u32::try_from(settings.workers).ok();
     workers.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+}
+
+/// Housekeeping beside the data path.
+pub(super) async fn upkeep(
+    shared: Arc<Shared>,
+    journal: PathBuf,
+    (progress, mut kept): (Vec<record::Progress>, Vec<Position>),
+) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        shared.metrics.run_upkeep();
+        shared.counters.sweep(shared.clock.now());
+        let written: Vec<_> = progress.iter().map(record::Progress::written).collect();
+        if record::tail(&kept, &written) < record::TAIL_MAX {
+            continue;
+        }
+        let (store, dir) = (shared.store.clone(), journal.clone());
+        match tokio::task::spawn_blocking(move || record::compact(&store, &dir, &written)).await {
+            Ok(Ok(positions)) => kept = positions,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the counters could not be kept; a restart reads more journal")
+            }
+            Err(error) => tracing::error!(%error, "keeping the counters failed"),
+        }
+    }
 }
 
 /// The secret behind the counters' keys: another one would name other counters.

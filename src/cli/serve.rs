@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -14,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::ledger::{Around, Ledger};
+use super::ledger::{Around, Ledger, upkeep};
 use super::terminal::{CliError, start_log};
 use super::{ServeArgs, grant, welcome};
 use crate::admin::{self, AdminToken};
@@ -23,10 +22,6 @@ use crate::gateway::{Listeners, Load, Reloader, Seen, Shared, Start, Workers, wa
 use crate::grants::Token;
 use crate::record::{self, Audit};
 use crate::sessions::{SESSIONS_MAX, Sessions};
-use crate::store::Position;
-
-/// How often samples are moved into buckets, idle counters are let go and the journal's tail is looked at.
-const UPKEEP: Duration = Duration::from_secs(5);
 
 pub(super) fn run(args: ServeArgs) -> Result<ExitCode, CliError> {
     start_log();
@@ -173,31 +168,6 @@ fn sources(
         token,
         address,
     })
-}
-
-/// Housekeeping beside the data path.
-async fn upkeep(
-    shared: Arc<Shared>,
-    journal: std::path::PathBuf,
-    (progress, mut kept): (Vec<record::Progress>, Vec<Position>),
-) {
-    loop {
-        tokio::time::sleep(UPKEEP).await;
-        shared.metrics.run_upkeep();
-        shared.counters.sweep(shared.clock.now());
-        let written: Vec<_> = progress.iter().map(record::Progress::written).collect();
-        if record::tail(&kept, &written) < record::TAIL_MAX {
-            continue;
-        }
-        let (store, dir) = (shared.store.clone(), journal.clone());
-        match tokio::task::spawn_blocking(move || record::compact(&store, &dir, &written)).await {
-            Ok(Ok(positions)) => kept = positions,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the counters could not be kept; a restart reads more journal")
-            }
-            Err(error) => tracing::error!(%error, "keeping the counters failed"),
-        }
-    }
 }
 
 /// The signals that the gateway listens to, from before it says that it is there.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 
 use super::WrapArgs;
-use super::ledger::{Around, Ledger};
+use super::ledger::{Around, Ledger, upkeep};
 use super::terminal::{CliError, start_log};
 use crate::clock::Timestamp;
 use crate::config::{Config, ConfigError, ONLY_GRANT, Settings, load_policy};
@@ -154,6 +154,9 @@ fn pass(
         let (journal, writer) =
             Journal::open(&ledger.journal, 0, clock, keeping).map_err(CliError::failed)?;
         let writing = tokio::task::spawn_local(writer.run());
+        let journals = (vec![journal.progress()], ledger.kept.clone());
+        let housekeeping = upkeep(shared.clone(), ledger.journal.clone(), journals);
+        let housekeeping = operator.spawn(housekeeping);
         let wrap = Wrap::new(shared, journal.clone(), name)
             .ok_or_else(|| CliError::unusable("the wrapped server has no grant, which is a bug"))?;
         let streams = Streams {
@@ -164,6 +167,7 @@ fn pass(
             status = wrap.run(child, streams) => status.map_err(CliError::failed),
             () = told_to_end() => Ok(None),
         };
+        housekeeping.abort();
         journal.close();
         drop(writing.await);
         status

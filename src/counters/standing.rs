@@ -79,7 +79,9 @@ impl Counters {
 impl Counter {
     /// What it holds of a limit at `now`, or at the newest moment that it has seen.
     pub(super) fn standing(&mut self, limit: &Limit, now: Timestamp) -> Standing {
-        let at = now.max(self.seen);
+        // Whoever comes later with an earlier moment must not count as of before this look, which lets go of things.
+        self.seen = self.seen.max(now);
+        let at = self.seen;
         self.held.expire(at);
         let (held, bucket) = (self.held.amount(), self.held.bucket());
         let left = match limit.burst {

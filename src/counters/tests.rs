@@ -13,6 +13,7 @@ mod in_flight;
 mod kept;
 mod map;
 mod model;
+mod model_of_histories;
 mod model_of_many;
 mod subjects;
 
@@ -48,7 +49,7 @@ impl Counters {
         account: &Account,
         now: Timestamp,
     ) -> Result<Admitted<'p>, Denial<'p>> {
-        self.charge_all(charges.into(), account, now)
+        self.charge_all(charges, account, now)
     }
 }
 

@@ -11,9 +11,13 @@ use super::parked::{self, Address, Cursor};
 use super::passthrough::{is_encoded, is_event_stream};
 use super::quota::Quota;
 use crate::json::Document;
-use crate::mcp::{self, EVENT_LEN_MAX, Event, EventStream, RequestId};
+use crate::mcp::{self, Event, EventStream, RequestId};
 use crate::policy::Failures;
 use crate::upstream::{ForwardError, Origin};
+
+/// So much of a reply, or of one event, is kept aside to be read: as much as a request may have by default. Of what is
+/// longer the end is seen, and no more.
+pub(super) const READ_MAX: usize = 4 << 20;
 
 /// A call's record, and what is looked at of its reply.
 #[derive(Debug)]
@@ -49,6 +53,8 @@ enum Look {
     Whole(BytesMut),
     /// A reply too long, or in an encoding, that cannot be read: the call ends with it, and only its status counts.
     Unreadable,
+    /// An event stream of which that is so: whether the answer was in it nobody knows.
+    Unwatched,
     /// An event stream, in which one event is the answer.
     Events(EventStream),
 }
@@ -62,14 +68,15 @@ impl Ending {
         let looks = record.waits() || may_go_on || quota.is_some();
         let look = match looks {
             false => Look::Nothing,
+            true if is_encoded(reply) && is_event_stream(reply) => Look::Unwatched,
             true if is_encoded(reply) => Look::Unreadable,
-            true if is_event_stream(reply) => Look::Events(EventStream::default()),
+            true if is_event_stream(reply) => Look::Events(EventStream::new(READ_MAX)),
             true => Look::Whole(BytesMut::new()),
         };
         Ending {
             record: Some(record),
             id: looks.then(|| RequestId::read(id)).flatten(),
-            quota: quota.filter(|_| !matches!(look, Look::Unreadable)),
+            quota: quota.filter(|_| !matches!(look, Look::Unreadable | Look::Unwatched)),
             look,
             session,
             last_event: None,
@@ -101,7 +108,7 @@ impl Ending {
     pub(super) fn saw(&mut self, piece: Bytes) -> Bytes {
         match std::mem::replace(&mut self.look, Look::Nothing) {
             Look::Events(events) => return self.saw_events(events, piece),
-            Look::Whole(kept) if kept.len() + piece.len() > EVENT_LEN_MAX => {
+            Look::Whole(kept) if kept.len() + piece.len() > READ_MAX => {
                 self.look = Look::Unreadable;
             }
             Look::Whole(mut kept) => {
@@ -118,6 +125,12 @@ impl Ending {
         match std::mem::replace(&mut self.look, Look::Nothing) {
             Look::Whole(kept) => drop(self.ended_with(&kept.freeze())),
             Look::Nothing | Look::Unreadable => self.close(Failures::NONE),
+            Look::Unwatched => {
+                self.last_event = None;
+                if let Some(record) = self.record.take() {
+                    self.end_unanswered(record);
+                }
+            }
             Look::Events(events) => {
                 if let Some(record) = self.record.take() {
                     self.end_unanswered(record);
@@ -185,7 +198,7 @@ impl Ending {
                     break;
                 }
                 Err(_too_long) => {
-                    self.look = Look::Unreadable;
+                    self.look = Look::Unwatched;
                     self.quota = None;
                     put(&events.into_rest());
                     break;

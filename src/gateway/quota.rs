@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::body::Body;
-use super::ending::Ending;
+use super::ending::{Ending, READ_MAX};
 use super::passthrough::{self, for_the_agent};
 use super::reply::remaining;
 use super::snapshot::Server;
@@ -21,7 +21,7 @@ use super::worker::Worker;
 use crate::counters::{CounterKey, Taken};
 use crate::grants::Grant;
 use crate::json::Document;
-use crate::mcp::{self, EVENT_LEN_MAX};
+use crate::mcp;
 use crate::policy::{Amount, Limit};
 use crate::upstream::{ForwardError, ReplyBody};
 
@@ -109,7 +109,7 @@ pub(super) async fn whole(
 ) -> Result<Response<Body>, ForwardError> {
     let (head, mut source) = reply.into_parts();
     let mut read = BytesMut::new();
-    while read.len() <= EVENT_LEN_MAX {
+    while read.len() <= READ_MAX {
         match source.frame().await {
             Some(Ok(frame)) => read.extend_from_slice(&frame.into_data().unwrap_or_default()),
             Some(Err(error)) => {

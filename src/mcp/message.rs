@@ -286,17 +286,21 @@ fn response<'a>(root: Value<'a>, id: Option<Range<usize>>) -> Result<Message<'a>
     })
 }
 
+/// The longest `id` as it stands in the message, in bytes. Ids are kept as long as their calls last; a UUID has 38.
+const ID_BYTES_MAX: usize = 1_024;
+
 /// An id is a string or an integer (MCP base protocol, "Requests"); anything else some server would change.
 fn readable_id(id: Value<'_>) -> Result<Range<usize>, Invalid> {
-    let is_integer = id
-        .as_number()
-        .is_some_and(|text| !text.contains(['.', 'e', 'E']));
-    if is_integer || id.kind() == Kind::String {
-        return Ok(id.span());
-    }
+    let is_whole = |text: &str| !text.contains(['.', 'e', 'E']);
+    let is_id = id.kind() == Kind::String || id.as_number().is_some_and(is_whole);
+    let what = match is_id {
+        true if id.span().len() <= ID_BYTES_MAX => return Ok(id.span()),
+        true => "`id` must not be longer than 1024 bytes",
+        false => "`id` must be a string or an integer",
+    };
     Err(Invalid {
         code: INVALID_REQUEST,
-        what: "`id` must be a string or an integer",
+        what,
         id: None,
     })
 }

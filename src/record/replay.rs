@@ -101,7 +101,10 @@ pub struct Replayed {
 /// Tells what the counters must remember, from the store's snapshot and all of the journal in `dir` behind it. It
 /// blocks; nobody may write the journal meanwhile.
 pub fn replay(store: &Store, dir: &Path) -> Result<Replayed, ReplayError> {
-    read(store, dir, &[])
+    let mut replayed = read(store, dir, &[])?;
+    // What has long left its window was read too; a counter has room for what can be there at one time.
+    replayed.history.forget();
+    Ok(replayed)
 }
 
 /// Makes a new snapshot from the last one and the journal behind it, and keeps it with its positions. Of a worker in

@@ -264,3 +264,22 @@ fn a_counter_stands_where_the_next_calls_find_it() {
         assert_eq!(counters.len(), 1);
     }
 }
+
+// Once a look let go of what had left by then and kept no trace of when that was: a thread that had read the clock before
+// it was admitted into a window that was full.
+#[test]
+fn a_look_at_a_counter_lets_nobody_in_before_it() {
+    let limits = limits_of(&[r#"{"counter":"c","window":"second","max":1,"align":"calendar"}"#]);
+    let counters = many();
+    let account = account(&counters, &limits);
+    let charge = whole(&limits[0]);
+    let call = |now| counters.admit(&[charge], &account, now);
+    let end = START.plus(SECOND);
+    let before = START.plus(SECOND - Duration::from_nanos(10));
+    assert!(call(START).is_ok());
+    assert_eq!(counters.standing(&charge, &account, end).left, Amount::ONE);
+    // It counts in the new second, whose only call it is.
+    let late = call(before).unwrap().into_taken();
+    assert!(late.parts().all(|(_, charged)| charged.at() >= end));
+    assert!(call(end).is_err());
+}

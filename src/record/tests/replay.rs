@@ -1,7 +1,8 @@
 //! What a restart makes of a journal that is not as it was left.
 
 use super::*;
-use crate::counters::{Charged, Taken};
+use crate::counters::tests::SECOND;
+use crate::counters::{Charged, CounterKey, Taken};
 use crate::store::{Position, Store};
 use line::Verdict;
 use segment::Segments;
@@ -61,6 +62,31 @@ pub(super) fn left(data: &Data) -> usize {
     let charges = charges(&one.limits);
     let calls = (0..20).map(|_| counters.admit_in_test(&charges, &account, START));
     calls.filter(Result::is_ok).count()
+}
+
+// Once a start restored what had long left its window too: a journal of 65,536 calls of one limit was one start too many.
+#[test]
+fn what_has_left_its_window_is_not_restored_however_long_the_journal_is() {
+    let data = Data::new();
+    let key = CounterKey::from_bytes([7; 16]);
+    let mut lines = Vec::new();
+    for call in 0..70_000 {
+        let at = START.plus(SECOND * call);
+        let charged = Charged::Call {
+            at,
+            until: at.plus(60 * SECOND),
+            amount: Amount::ONE,
+        };
+        let taken = Taken::in_test(key, charged);
+        line::decision(&mut lines, at, &entry("t", &[]), Verdict::allow(&taken));
+    }
+    let mut segments = Segments::open(&data.journal(), 0).unwrap();
+    segments.append(&lines).unwrap();
+    let history = data.replay().unwrap().history;
+    assert_eq!(restored(&history).len(), 1);
+    let kept: Vec<_> = history.to_kept().collect();
+    let bytes = kept[0].1.len();
+    assert!(bytes < 60 * 16 + 100, "{bytes} bytes for the last minute");
 }
 
 #[test]
