@@ -16,7 +16,7 @@ use crate::catalogue::{Catalogue, Known};
 use crate::clock::{Anchor, Clock};
 use crate::config::{Config, Settings};
 use crate::counters::{Counters, Secret};
-use crate::gateway::{Bodies, Materials, Parked, Shared, Snapshot, Stopping};
+use crate::gateway::{Bodies, Materials, Parked, Shared, Snapshot, Stopping, UnderWay};
 use crate::record::{self, Metrics};
 use crate::sessions::{Clients, SESSIONS_MAX, Sessions};
 use crate::store::{DataLock, Position, Roster, Store};
@@ -102,6 +102,7 @@ impl Ledger {
             store: self.store.clone(),
             bodies: Bodies::default(),
             parked: Parked::default(),
+            under_way: UnderWay::default(),
             stopping: Stopping::default(),
         }))
     }

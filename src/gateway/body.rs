@@ -13,6 +13,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::ending::Ending;
 use super::tools_list::EventFilter;
+use super::watched::Watched;
 use crate::upstream::{ForwardError, ReplyBody};
 
 /// An event that says nothing (WHATWG HTML §9.2.6, a comment).
@@ -40,6 +41,8 @@ pub(super) struct Stream {
     pub(super) ends_with: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// For tool calls.
     ending: Option<Ending>,
+    /// For requests that are no tool calls.
+    watched: Option<Watched>,
     has_ended: bool,
 }
 
@@ -60,6 +63,23 @@ impl Body {
     pub(super) fn stream(stream: Stream) -> Body {
         Body(Content::Stream(Box::new(stream)))
     }
+
+    /// Whether it is still coming.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self.0, Content::Stream(_))
+    }
+
+    /// Lets the answer be looked for in what passes.
+    pub(super) fn watched(mut self, watched: Watched) -> Body {
+        match &mut self.0 {
+            // A body of no length is not polled at all.
+            Content::Stream(stream) if !stream.source.is_end_stream() => {
+                stream.watched = Some(watched);
+            }
+            _ => watched.ended(),
+        }
+        self
+    }
 }
 
 impl Stream {
@@ -70,6 +90,7 @@ impl Stream {
             filter: None,
             ends_with: None,
             ending: None,
+            watched: None,
             has_ended: false,
         }
     }
@@ -121,6 +142,9 @@ impl Stream {
         self.ending
             .iter_mut()
             .for_each(|ending| ending.hears(origin));
+        self.watched
+            .iter_mut()
+            .for_each(|watched| watched.saw(&data));
         let data = match (&mut self.filter, &mut self.ending) {
             (Some(filter), _) => filter.feed(data),
             (None, Some(ending)) => ending.saw(data),
@@ -152,6 +176,7 @@ impl Stream {
 
     fn broken(&mut self, error: ForwardError) -> Option<Result<Bytes, ForwardError>> {
         self.has_ended = true;
+        self.watched = None;
         if let Some(mut ending) = self.ending.take() {
             ending.broke_off(&error);
         }
@@ -161,6 +186,7 @@ impl Stream {
     /// The source has ended; gives what was held back of it.
     fn end(&mut self) -> Bytes {
         self.has_ended = true;
+        self.watched.take().into_iter().for_each(Watched::ended);
         let ending = self.ending.take();
         ending.map_or_else(Bytes::new, |mut ending| ending.ended())
     }

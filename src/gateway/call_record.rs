@@ -11,6 +11,7 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::snapshot::Server;
+use super::under_way::IdInUse;
 use super::worker::Worker;
 use crate::clock::Timestamp;
 use crate::counters::{Settlement, Taken};
@@ -36,6 +37,8 @@ pub(super) struct CallRecord {
     started: Timestamp,
     status: Option<StatusCode>,
     taken: Option<Taken>,
+    /// Where another request's answer could be taken for this call's.
+    id_in_use: Option<IdInUse>,
     /// The end of the call makes a difference to what it took.
     is_awaited: bool,
     is_settled: bool,
@@ -58,6 +61,7 @@ impl CallRecord {
             started,
             status: None,
             taken: None,
+            id_in_use: None,
             is_awaited: false,
             is_settled: false,
         }
@@ -97,6 +101,16 @@ impl CallRecord {
         self.taken = Some(taken);
     }
 
+    /// The call has left with this id.
+    pub(super) fn uses(&mut self, id: Option<IdInUse>) {
+        self.id_in_use = id;
+    }
+
+    /// Whether it makes a difference to other calls when this one is answered.
+    pub(super) fn holds_its_id(&self) -> bool {
+        self.id_in_use.is_some()
+    }
+
     /// Whether the end of the call makes a difference to what it took: of other replies nothing need be read.
     pub(super) fn waits(&self) -> bool {
         self.is_awaited
@@ -115,7 +129,11 @@ impl CallRecord {
             Answer::ErrorResult => self.ended(failures.with(Failure::ErrorResult)),
             Answer::Error => self.ended(failures.with(Failure::RpcError)),
             // The tool goes on: what it holds it holds until its time is up.
-            Answer::Task => self.ended_without_an_answer(),
+            Answer::Task => {
+                let mut record = self;
+                record.leave_id();
+                record.ended_without_an_answer();
+            }
         }
     }
 
@@ -127,6 +145,7 @@ impl CallRecord {
             false => failures,
         };
         let settlement = self.settlement(failures);
+        self.leave_id();
         self.close_as_answered(settlement);
     }
 
@@ -152,11 +171,13 @@ impl CallRecord {
         match error {
             _ if !error.was_sent() => {
                 let taken = self.taken.take();
+                self.leave_id();
                 self.close(error.label(), taken.map(Settlement::of_unsent));
             }
             ForwardError::Redirected { .. } => {
                 let label = error.label();
                 let settlement = self.settlement(Failures::NONE);
+                self.leave_id();
                 self.close(label, settlement);
             }
             _ => self.close(error.label(), None),
@@ -165,6 +186,11 @@ impl CallRecord {
 
     fn settlement(&mut self, failures: Failures) -> Option<Settlement> {
         let taken = self.taken.take().filter(|_| self.is_awaited)?;
+        let mut id_in_use = self.id_in_use.iter();
+        if id_in_use.any(IdInUse::is_doubtful) {
+            // It may be the answer to another request with this id.
+            return None;
+        }
         let seat = self.grant.seat(&self.server.spec.name)?;
         let of_seat = (seat.policy.limits(), &seat.account);
         let shared = &self.worker.shared;
@@ -175,7 +201,12 @@ impl CallRecord {
     /// No byte of the call was sent, and the gateway answers in the server's place.
     pub(super) fn unsent(mut self) {
         let settlement = self.taken.take().map(Settlement::of_unsent);
+        self.leave_id();
         self.close_as_answered(settlement);
+    }
+
+    fn leave_id(&mut self) {
+        self.id_in_use.take().into_iter().for_each(IdInUse::over);
     }
 
     fn close_as_answered(&mut self, settlement: Option<Settlement>) {

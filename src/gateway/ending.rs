@@ -4,11 +4,11 @@
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::call_record::CallRecord;
 use super::parked::{self, Address, Cursor};
-use super::passthrough::is_event_stream;
+use super::passthrough::{is_encoded, is_event_stream};
 use super::quota::Quota;
 use crate::json::Document;
 use crate::mcp::{self, Event, EventStream, RequestId};
@@ -63,7 +63,9 @@ impl Ending {
     /// The end of the call whose reply has begun.
     pub(super) fn of<B>(record: CallRecord, reply: &Response<B>, asked: Asked<'_>) -> Ending {
         let Asked { id, session, quota } = asked;
-        let looks = record.waits() || quota.is_some();
+        // A stream may end before its answer, which is then still to come.
+        let may_go_on = record.holds_its_id() && is_event_stream(reply);
+        let looks = record.waits() || may_go_on || quota.is_some();
         let look = match looks {
             false => Look::Nothing,
             true if is_encoded(reply) && is_event_stream(reply) => Look::Unwatched,
@@ -259,10 +261,4 @@ impl Ending {
             record.ended(failures);
         }
     }
-}
-
-/// Whether a reply is compressed, although nobody asked for that.
-fn is_encoded<B>(reply: &Response<B>) -> bool {
-    let encoding = reply.headers().get(CONTENT_ENCODING);
-    encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

@@ -4,7 +4,7 @@
 //!
 //! In reading order: [`listener`] takes connections, `door` judges a request's head, `routes` reads its body, `judge` walks
 //! it through the rooms that decide (`definitions` lists a server first where a rule needs that), `tools_call` is the path of a call, `passthrough` and `tools_list` the path of everything else, `body` streams a
-//! reply, `ending` sees how a call ends by it (`parked`: where it ends on another stream), `quota` tells what is left of its limits, `reply` words what the gateway says itself.
+//! reply, `ending` sees how a call ends by it (`parked`: where it ends on another stream; `under_way` and `watched`: whether the answer can be another request's), `quota` tells what is left of its limits, `reply` words what the gateway says itself.
 
 mod bodies;
 mod body;
@@ -25,6 +25,8 @@ mod routes;
 mod snapshot;
 mod tools_call;
 mod tools_list;
+mod under_way;
+mod watched;
 mod worker;
 mod workers;
 mod wrap;
@@ -46,6 +48,7 @@ pub use listener::{ListenError, Listeners};
 pub use parked::Parked;
 pub use reload::{Load, Reloader, Seen, Start, watch};
 pub use snapshot::{Materials, Snapshot};
+pub use under_way::UnderWay;
 pub use workers::{WorkerError, Workers};
 pub use wrap::{LOCAL_GRANT, Streams, Wrap};
 
@@ -70,6 +73,8 @@ pub struct Shared {
     pub bodies: Bodies,
     /// Calls whose answers may still come.
     pub parked: Parked,
+    /// The request ids under way.
+    pub under_way: UnderWay,
     /// How the gateway stops.
     pub stopping: Stopping,
 }

@@ -19,12 +19,14 @@ use super::reply;
 use super::snapshot::{Server, UNAUTHORIZED};
 use super::tools_call::Request;
 use super::tools_list::{self, Asked, EventFilter, ListScan};
+use super::under_way::IdInUse;
+use super::watched::Watched;
 use super::worker::Worker;
 use crate::grants::Token;
-use crate::mcp::{Envelope, Era};
+use crate::mcp::{Envelope, Era, Shape};
 use crate::record;
 use crate::sessions::Begun;
-use crate::upstream::{Outgoing, ReplyBody};
+use crate::upstream::{ForwardError, Outgoing, ReplyBody};
 
 /// What an agent sent for the gateway, or for a server that is not behind it. `Accept-Encoding` is taken out because
 /// lists must be read.
@@ -76,6 +78,11 @@ pub(super) async fn pass(
         .as_ref()
         .is_some_and(|envelope| envelope.method.is_list());
     let polled = Polled::of(&worker.shared, &method, &request);
+    let asked = envelope.as_ref().map(|envelope| envelope.shape) == Some(Shape::Request);
+    let id_in_use = id.as_deref().filter(|_| asked).and_then(|id| {
+        let seat = (&*request.entry.grant, &*server);
+        IdInUse::of_http(&worker.shared, seat, (&request.headers, id))
+    });
     let scan = (is_list || method == http::Method::GET).then(|| {
         let method = envelope.as_ref().map(|envelope| envelope.method);
         let asked = Asked::by(method, &request.body);
@@ -105,22 +112,47 @@ pub(super) async fn pass(
     }
     match replied {
         Ok(reply) if refuses_us(&reply) => credential_refused(&server, id.as_deref()),
-        Ok(reply) => match scan {
-            Some(scan) if is_list => list(worker, reply, (scan, id)).await,
-            Some(scan) => listening(worker, reply, (scan.polled_by(polled), id)),
-            None => stream(worker, reply, None),
-        },
-        Err(error) => {
-            let request_id = Uuid::now_v7().to_string();
-            server.metrics.upstream_error(error.label());
-            tracing::warn!(
-                request_id,
-                server = &*server.spec.name,
-                error = record::chain(&error),
-                "upstream failed"
-            );
-            reply::upstream_failed(id.as_deref(), &error, &request_id)
+        Ok(reply) => {
+            let watched = id_in_use.zip(id.as_deref());
+            let watched = watched.map(|(of, id)| Watched::of(of, (id, &reply)));
+            let reply = match scan {
+                Some(scan) if is_list => list(worker, reply, (scan, id)).await,
+                Some(scan) => listening(worker, reply, (scan.polled_by(polled), id)),
+                None => stream(worker, reply, None),
+            };
+            watched_by(watched, reply)
         }
+        Err(error) => {
+            let unsent = id_in_use.filter(|_| !error.was_sent());
+            unsent.into_iter().for_each(IdInUse::over);
+            failed(&server, id.as_deref(), &error)
+        }
+    }
+}
+
+/// In place of a reply that no upstream gave.
+fn failed(server: &Server, id: Option<&str>, error: &ForwardError) -> Response<Body> {
+    let request_id = Uuid::now_v7().to_string();
+    server.metrics.upstream_error(error.label());
+    tracing::warn!(
+        request_id,
+        server = &*server.spec.name,
+        error = record::chain(error),
+        "upstream failed"
+    );
+    reply::upstream_failed(id, error, &request_id)
+}
+
+/// The reply, looked at for the answer as it passes.
+fn watched_by(watched: Option<Watched>, reply: Response<Body>) -> Response<Body> {
+    // In place of a list that broke off there is an error of the gateway's own.
+    let is_whole = reply.status().is_success();
+    match watched {
+        Some(watched) => reply.map(|body| match is_whole || body.is_stream() {
+            true => body.watched(watched),
+            false => body,
+        }),
+        None => reply,
     }
 }
 
@@ -168,7 +200,7 @@ fn listening(
 }
 
 /// Whether a reply is compressed, although nobody asked for that: it cannot be filtered.
-fn is_encoded(reply: &Response<ReplyBody>) -> bool {
+pub(super) fn is_encoded<B>(reply: &Response<B>) -> bool {
     let encoding = reply.headers().get(http::header::CONTENT_ENCODING);
     encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

@@ -18,6 +18,7 @@ use super::passthrough;
 use super::quota::{self, Quota};
 use super::reply;
 use super::snapshot::Server;
+use super::under_way::IdInUse;
 use super::worker::Worker;
 use crate::clock::Timestamp;
 use crate::policy::{Denial, Failures, Held};
@@ -64,7 +65,7 @@ pub(super) async fn tools_call(
     let request_id = call.request_id.to_string();
     let server = request.entry.server.clone();
     server.metrics.shadowed(&call.shadowed);
-    match forward(worker, request, call).await {
+    match forward(worker, (request, &id), call).await {
         Outcome::Denied(denial, tool) => {
             server.metrics.denied(&denial);
             reply::denied(&id, &tool, &denial, &request_id)
@@ -108,7 +109,11 @@ fn failed(server: &Server, error: &ForwardError, (id, request_id): (&str, &str))
 }
 
 /// Steps 7 and 8.
-async fn forward<'p>(worker: &Rc<Worker>, request: Request, call: JudgedCall<'p>) -> Outcome<'p> {
+async fn forward<'p>(
+    worker: &Rc<Worker>,
+    (request, id): (Request, &str),
+    call: JudgedCall<'p>,
+) -> Outcome<'p> {
     let recording = match call.verdict {
         Verdict::Admitted(recording) => recording,
         Verdict::Denied(denial, tool) => return Outcome::Denied(denial, tool),
@@ -125,6 +130,8 @@ async fn forward<'p>(worker: &Rc<Worker>, request: Request, call: JudgedCall<'p>
     server.metrics.allowed();
     let seat = (grant.clone(), server.clone());
     let mut record = CallRecord::new(worker.clone(), seat, call.request_id);
+    let sent = (&request.headers, id);
+    record.uses(IdInUse::of_http(&worker.shared, (&grant, &server), sent));
     let session = parked::session(&request.headers).cloned();
     let outgoing = Outgoing {
         method: http::Method::POST,

@@ -225,6 +225,12 @@ impl Policy {
         self.asks_client
     }
 
+    /// Whether some limit has to know how a call ends: it counts calls in flight, or gives back what failed.
+    pub fn waits_for_ends(&self) -> bool {
+        let mut limits = self.limits.iter();
+        limits.any(|limit| limit.is_concurrent() || !limit.refund_on.is_empty())
+    }
+
     /// All limits, each at the place that its `index` says.
     pub fn limits(&self) -> &[Limit] {
         &self.limits

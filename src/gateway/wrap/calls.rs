@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::super::ending::Ending;
 use super::super::reply;
+use super::super::under_way::IdInUse;
 use crate::clock::Timestamp;
 use crate::mcp::RequestId;
 use crate::upstream::ForwardError;
@@ -30,6 +31,8 @@ pub(super) struct Calls {
     /// The call whose line the child has not taken yet.
     untaken: Option<RequestId>,
     lines_given: u64,
+    /// Requests that are no calls, the oldest first.
+    asked: VecDeque<(RequestId, IdInUse)>,
 }
 
 /// A call that has begun.
@@ -69,6 +72,14 @@ impl Calls {
             let open = &self.open;
             let until = |id: &RequestId| open.get(id).map(|call| call.until);
             self.ends.retain(|(end, id)| until(id) == Some(*end));
+        }
+    }
+
+    /// A request that is no call; one too many, its oldest is waited for no more.
+    pub(super) fn ask(&mut self, id: RequestId, id_in_use: IdInUse) {
+        self.asked.push_back((id, id_in_use));
+        if self.asked.len() > CALLS_MAX {
+            self.asked.pop_front();
         }
     }
 
@@ -116,7 +127,12 @@ impl Calls {
         }
         match self.open.remove(id) {
             Some(mut call) => Some(call.ending.ended_with(&line)),
-            None => Some(line),
+            None => {
+                let at = self.asked.iter().position(|(asked, _)| asked == id);
+                let asked = at.and_then(|at| self.asked.remove(at));
+                asked.into_iter().for_each(|(_, asked)| asked.over());
+                Some(line)
+            }
         }
     }
 

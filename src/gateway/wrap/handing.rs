@@ -8,10 +8,12 @@ use bytes::Bytes;
 use super::super::call_record::CallRecord;
 use super::super::ending::Ending;
 use super::super::quota::Quota;
+use super::super::under_way::IdInUse;
 use super::calls::Open;
 use super::{Judgment, Wrap};
 use crate::clock::Timestamp;
 use crate::json::Value;
+use crate::mcp::RequestId;
 use crate::record::Recorded;
 use crate::upstream::child::{Child, SendError};
 
@@ -55,6 +57,7 @@ impl Wrap {
         let seat = (self.grant.clone(), self.server.clone());
         let request_id = recorded.request_id();
         let mut record = CallRecord::new(self.worker.clone(), seat, request_id);
+        record.uses(self.id_in_use(&id));
         let of_grant = (&self.grant, &self.server);
         let quota = Quota::of(&self.worker.shared, of_grant, recorded.taken());
         record.took(recorded.into_taken());
@@ -65,6 +68,20 @@ impl Wrap {
             until: came.plus(self.server.spec.times.call),
             line: None,
         });
+    }
+
+    /// A request that is no call, with this raw id, is to be handed over.
+    pub(super) fn ask(&mut self, id: &str) {
+        let id_in_use = self.id_in_use(id);
+        if let Some((id, id_in_use)) = RequestId::read(id).zip(id_in_use) {
+            self.calls.ask(id, id_in_use);
+        }
+    }
+
+    fn id_in_use(&self, id: &str) -> Option<IdInUse> {
+        let seat = (&*self.grant, &*self.server);
+        let sessions = std::iter::once(self.session.as_bytes());
+        IdInUse::of(&self.worker.shared, seat, (sessions, id))
     }
 
     /// The oldest call's time is up.

@@ -29,7 +29,7 @@ use super::worker::Worker;
 use crate::catalogue::Page;
 use crate::clock::Timestamp;
 use crate::grants::Grant;
-use crate::mcp::RequestId;
+use crate::mcp::{RequestId, Shape};
 use crate::record::Journal;
 use crate::upstream::child::{Child, ChildEvent};
 
@@ -201,6 +201,9 @@ impl Wrap {
                 // Servers leave what was cancelled unanswered.
                 if let Some(id) = envelope.cancels {
                     self.calls.cancelled(&String::from_utf8_lossy(&line[id]));
+                }
+                if let Some(id) = envelope.id.filter(|_| envelope.shape == Shape::Request) {
+                    self.ask(&String::from_utf8_lossy(&line[id]));
                 }
                 Judgment::Forward(line)
             }
