@@ -108,7 +108,7 @@ fn a_stream_that_ends_before_its_answer_leaves_its_id_in_use() {
 }
 
 #[test]
-fn an_id_that_two_sessions_headers_name_is_used_in_both() {
+fn an_id_that_two_session_headers_name_is_used_in_both() {
     let stage = stage();
     let twice = "Mcp-Session-Id: other\r\nMcp-Session-Id: s\r\n";
     let _waiting = stage.begin(twice, &ping());
@@ -151,8 +151,8 @@ fn without_a_session_or_in_another_one_an_id_is_another() {
     }
 }
 
-/// Holds all calls but `quick` ones, answers what else it is asked, and before a request with the id `"late"` tells two
-/// answers with the id 5.
+/// Holds all calls but `quick` ones, answers what else it is asked, and before a request with the id `"late"` gives an
+/// answer with the id 5.
 const SERVER: &str = r#"
 import json, sys
 for line in sys.stdin:
@@ -214,7 +214,7 @@ impl Wrapped {
         self.next()
     }
 
-    /// Of two places one is taken by a call with the id 5: whether it is when that has had an answer.
+    /// How many of the two places calls find free.
     fn places_left(&mut self) -> usize {
         let calls = ["a", "b", "c"].map(|id| tools_call(&format!("\"{id}\""), "work", "{}"));
         calls.iter().for_each(|call| self.send(call));

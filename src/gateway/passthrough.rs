@@ -78,11 +78,7 @@ pub(super) async fn pass(
         .as_ref()
         .is_some_and(|envelope| envelope.method.is_list());
     let polled = Polled::of(&worker.shared, &method, &request);
-    let asked = envelope.as_ref().map(|envelope| envelope.shape) == Some(Shape::Request);
-    let id_in_use = id.as_deref().filter(|_| asked).and_then(|id| {
-        let seat = (&*request.entry.grant, &*server);
-        IdInUse::of_http(&worker.shared, seat, (&request.headers, id))
-    });
+    let id_in_use = id_in_use(worker, &request, envelope.as_ref());
     let scan = (is_list || method == http::Method::GET).then(|| {
         let method = envelope.as_ref().map(|envelope| envelope.method);
         let asked = Asked::by(method, &request.body);
@@ -128,6 +124,14 @@ pub(super) async fn pass(
             failed(&server, id.as_deref(), &error)
         }
     }
+}
+
+/// The id of a request, where a call with the same one may be under way.
+fn id_in_use(worker: &Worker, request: &Request, envelope: Option<&Envelope>) -> Option<IdInUse> {
+    let envelope = envelope.filter(|envelope| envelope.shape == Shape::Request)?;
+    let id = std::str::from_utf8(&request.body[envelope.id.clone()?]).ok()?;
+    let seat = (&*request.entry.grant, &*request.entry.server);
+    IdInUse::of_http(&worker.shared, seat, (&request.headers, id))
 }
 
 /// In place of a reply that no upstream gave.
